@@ -1,0 +1,11 @@
+# Every package of the program, once. Debian 12's names and versions; doctest and rapidcheck are in tests/.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED)
+find_package(CLI11 2.1 CONFIG REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(simdjson 3.0 CONFIG REQUIRED)
+find_package(spdlog 1.10 CONFIG REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(tomlplusplus 3.3 CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
