@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chatx/ids.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "node/messages.h"
+
+namespace chatx::node {
+
+/// A connection, as the edge sees it. Lives on the shard's loop.
+class Subscriber {
+public:
+    Subscriber() = default;
+    Subscriber(const Subscriber&) = delete;
+    Subscriber& operator=(const Subscriber&) = delete;
+    virtual ~Subscriber() = default;
+
+    /// The answer to one of its requests.
+    virtual void on_reply(engine::Replied reply) = 0;
+
+    /// The answer of the auth adapter.
+    virtual void on_authorized(const Authorized& answer) = 0;
+
+    /// Something happened in a room it is attached to. May not attach or detach from inside.
+    virtual void on_event(const RoomEvent& event) = 0;
+};
+
+/// The connections of one shard: which of them hear which room. A room sends one copy of an event to an edge; the edge
+/// spreads it. Lives on the shard's loop; without I/O.
+class Edge {
+public:
+    explicit Edge(engine::EdgeId id) : id_(id) {}
+
+    [[nodiscard]] engine::EdgeId id() const { return id_; }
+
+    /// Takes a connection in and names it. It stays until `remove`.
+    std::uint64_t add(Subscriber& subscriber);
+
+    /// Forgets a connection, which must be attached nowhere.
+    void remove(std::uint64_t connection);
+
+    /// From now on the connection hears the room's events. Once for each connection and room.
+    void attach(const RoomId& room, Subscriber& subscriber);
+    void detach(const RoomId& room, Subscriber& subscriber);
+
+    void handle(const RoomEvent& event);
+    void handle(engine::Replied reply);
+    void handle(const Authorized& answer);
+
+    [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
+
+private:
+    engine::EdgeId id_;
+    std::uint64_t last_connection_ = 0;
+    std::unordered_map<std::uint64_t, Subscriber*> connections_;
+    std::map<RoomId, std::vector<Subscriber*>> rooms_;
+};
+
+}  // namespace chatx::node
