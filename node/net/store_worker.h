@@ -1,0 +1,110 @@
+#pragma once
+
+#include <chatx/adapters.h>
+#include <chatx/ids.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "node/messages.h"
+#include "node/store/dead_letters.h"
+#include "node/store/log.h"
+
+namespace chatx::node {
+
+/// The threads on which the store blocks: one writes, one reads. All entries that are waiting when the writer comes
+/// round go into one transaction (group commit), so that under load one fsync serves many messages.
+///
+/// The writer's queue is bounded by those who fill it: a room's queue, the log backlog of a shard, one batch of delivery.
+class StoreWorker {
+public:
+    struct Stores {
+        Log& log;
+        Persistence& archive;
+        DeadLetters& dead_letters;
+        std::size_t recent_max = 1024;  // Messages that a room takes into memory when it is opened.
+    };
+
+    /// What the store says of its work, for log and metrics. Called on the store's threads.
+    struct Observer {
+        std::function<void(Duration took, std::size_t entries)> appended;
+        std::function<void(std::string_view what, const Error& error)> failed;
+    };
+
+    /// Answers go to `reply`, which any thread may call. All arguments outlive the worker.
+    using Reply = std::function<void(std::uint16_t shard, ShardMessage message)>;
+
+    StoreWorker(Stores stores, Reply reply, Observer observer);
+    StoreWorker(const StoreWorker&) = delete;
+    StoreWorker& operator=(const StoreWorker&) = delete;
+    ~StoreWorker();
+
+    // Work for a shard. Any thread.
+    void append(std::uint16_t shard, MessagePtr message);
+    void save(std::uint16_t shard, SaveBatch batch);
+    void truncate(const TruncateLog& archived);
+    void keep(GiveUp letters);
+    void open(std::uint16_t shard, OpenRoom request);
+    void read(std::uint16_t shard, ReadArchive request);
+
+    /// Runs a job of the operator's on the thread that writes, or on the one that reads.
+    void on_writer(std::function<void()> job);
+    void on_reader(std::function<void()> job);
+
+    /// Finishes all that was handed over, then ends the threads.
+    void stop();
+
+private:
+    struct Append {
+        std::uint16_t shard;
+        MessagePtr message;
+    };
+
+    /// A room whose entries could not be stored and that has no new epoch yet.
+    struct FailedRoom {
+        std::uint16_t shard = 0;
+        std::size_t entries = 0;
+    };
+
+    using Job = std::function<void()>;
+
+    void write_loop();
+    void read_loop();
+    void commit(std::vector<Append> appends);
+    bool commit_group(std::span<const Append> group);
+    void commit_by_room(std::span<const Append> group);
+    void fail(const RoomId& room, FailedRoom failure);
+    void renew_epochs();
+    void forget_archived();
+
+    Log& log_;
+    Persistence& archive_;
+    DeadLetters& dead_letters_;
+    std::size_t recent_max_;
+    Reply reply_;
+    Observer observer_;
+
+    std::mutex mutex_;
+    std::condition_variable write_changed_;
+    std::condition_variable read_changed_;
+    std::vector<Append> appends_;
+    std::vector<LogPosition> archived_;
+    std::deque<Job> write_jobs_;
+    std::deque<Job> read_jobs_;
+    bool stopping_ = false;
+
+    std::map<RoomId, FailedRoom> failed_;  // The writer's own.
+    std::thread writer_;
+    std::thread reader_;
+};
+
+}  // namespace chatx::node
