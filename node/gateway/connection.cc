@@ -1,0 +1,283 @@
+#include "node/gateway/connection.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "node/gateway/gateway.h"
+#include "node/gateway/handshake.h"
+
+namespace chatx::node {
+
+namespace asio = boost::asio;
+namespace websocket = proto::websocket;
+
+namespace {
+
+/// A client that sends without pause gets this many reads before the others have their turn.
+constexpr int reads_per_turn = 4;
+
+constexpr std::string_view socket_path = "/socket/websocket";
+
+/// What the protocol calls a connection that ended without a close frame (RFC 6455, 7.4.1).
+constexpr auto broken_off = static_cast<websocket::CloseCode>(1006);
+
+HttpResponse refusal_of(unsigned status) {
+    HttpResponse response;
+    response.status = status;
+    return response;
+}
+
+}  // namespace
+
+Connection::Connection(Gateway& gateway, asio::ip::tcp::socket socket, asio::ip::address peer, TimePoint now) :
+    gateway_(gateway),
+    socket_(std::move(socket)),
+    peer_(std::move(peer)),
+    since_(now),
+    outbox_(gateway.options_.outbox, gateway.buffers_, *this),
+    decoder_({.role = websocket::Role::server, .message_size_max = gateway.options_.message_size_max}) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+    boost::system::error_code error;
+    socket_.non_blocking(true, error);
+    socket_.set_option(asio::ip::tcp::no_delay(true), error);
+    wait_readable();
+}
+
+void Connection::wait_readable() {
+    ++waits_;
+    socket_.async_wait(asio::ip::tcp::socket::wait_read, [this](const boost::system::error_code& error) {
+        --waits_;
+        if (!error && phase_ != Phase::closed) on_readable();
+        gateway_.reap(*this);
+    });
+}
+
+void Connection::wait_writable() {
+    if (std::exchange(writable_awaited_, true)) return;
+    ++waits_;
+    socket_.async_wait(asio::ip::tcp::socket::wait_write, [this](const boost::system::error_code& error) {
+        --waits_;
+        writable_awaited_ = false;
+        if (!error && phase_ != Phase::closed) flush();
+        gateway_.reap(*this);
+    });
+}
+
+void Connection::on_readable() {
+    for (int reads = 0; reads < reads_per_turn; ++reads) {
+        boost::system::error_code error;
+        const auto buffer = asio::buffer(gateway_.scratch_);
+        const std::size_t count = socket_.read_some(buffer, error);
+        if (error == asio::error::would_block) break;
+        if (error == asio::error::eof && phase_ != Phase::websocket && !outbox_.empty()) {
+            ended_ = true;
+            return begin_closing();
+        }
+        if (error) return end();
+        on_bytes(std::span(gateway_.scratch_).first(count));
+        if (phase_ == Phase::closed) return;
+        if (count < buffer.size()) break;
+    }
+    gateway_.wiring_.turn();
+    if (phase_ != Phase::closed) wait_readable();
+}
+
+void Connection::on_bytes(std::span<char> bytes) {
+    if (phase_ == Phase::head) return on_head_bytes(bytes);
+    if (phase_ == Phase::websocket) on_websocket_bytes(bytes);
+    // While closing, what still comes is of no interest.
+}
+
+// Only a head that comes in pieces is copied.
+void Connection::on_head_bytes(std::span<char> bytes) {
+    std::string gathered = std::move(head_);
+    head_.clear();
+    if (!gathered.empty()) {
+        gathered.append(bytes.data(), bytes.size());
+        bytes = gathered;
+    }
+    while (phase_ == Phase::head && !bytes.empty()) {
+        const auto parsed = parse_http_head(std::string_view(bytes.data(), bytes.size()));
+        if (std::holds_alternative<HttpIncomplete>(parsed)) {
+            head_.assign(bytes.data(), bytes.size());
+            return;
+        }
+        if (const auto* refused = std::get_if<HttpRefused>(&parsed)) {
+            HttpResponse response;
+            response.status = refused->status;
+            response.body = std::string(refused->why) + "\n";
+            return respond(response, false, false);
+        }
+        const auto& [request, size] = std::get<HttpParsed>(parsed);
+        bytes = bytes.subspan(size);
+        on_request(request);
+    }
+    if (phase_ == Phase::websocket && !bytes.empty()) on_websocket_bytes(bytes);
+}
+
+void Connection::on_request(const HttpRequest& request) {
+    if (request.path == socket_path) return upgrade(request);
+    respond(gateway_.wiring_.page(request), request.keep_alive && request.content_length == 0, request.method == "HEAD");
+}
+
+void Connection::upgrade(const HttpRequest& request) {
+    auto outcome = websocket_handshake(request, {gateway_.options_.allowed_origins});
+    if (const auto* refusal = std::get_if<HttpResponse>(&outcome)) return respond(*refusal, false, false);
+    auto user = gateway_.user_of(request);
+    if (!user) return respond(refusal_of(403), false, false);
+    if (!gateway_.wiring_.admission.admit(*user)) return respond(refusal_of(429), false, false);
+
+    gateway_.wiring_.metrics.count_http_response(101);
+    gateway_.wiring_.metrics.websocket_opened();
+    outbox_.append(std::get<Upgrade>(outcome).response);
+    phase_ = Phase::websocket;
+    since_ = gateway_.wiring_.port.now();
+    session_.emplace(gateway_.options_.session, gateway_.wiring_.port, outbox_, *std::move(user));
+}
+
+void Connection::on_websocket_bytes(std::span<char> bytes) {
+    since_ = gateway_.wiring_.port.now();
+    pinged_ = false;
+    decoder_.feed(bytes);
+    while (phase_ == Phase::websocket) {
+        const auto event = decoder_.next();
+        if (!event) break;
+        on_websocket_event(*event);
+        check_session();
+        if (phase_ == Phase::websocket && outbox_.overflowed()) cut_slow_consumer();
+    }
+}
+
+void Connection::on_websocket_event(const websocket::Event& event) {
+    using Kind = websocket::Event::Kind;
+    switch (event.kind) {
+        case Kind::text: return session_->on_text(event.payload, gateway_.parser_);
+        case Kind::binary: return session_->on_binary();
+        case Kind::ping:
+            websocket::append_frame(outbox_.buffer(), websocket::Opcode::pong, event.payload);
+            return outbox_.check();
+        case Kind::pong: return;
+        case Kind::close: return session_->close(event.code, {});
+        case Kind::failure:
+            gateway_.wiring_.metrics.count_websocket_error();
+            gateway_.wiring_.log.info(
+                "client broke the protocol",
+                {{"peer", peer_.to_string()}, {"user", user_text()}, {"why", event.payload}});
+            return session_->close(event.code, event.payload);
+    }
+}
+
+// A session closes by writing a close frame; from then on the connection only sends.
+void Connection::check_session() {
+    if (session_->closed()) begin_closing();
+}
+
+std::string_view Connection::user_text() const {
+    return session_ ? std::string_view(session_->user().text()) : std::string_view();
+}
+
+void Connection::cut_slow_consumer() {
+    gateway_.wiring_.metrics.count_slow_consumer();
+    gateway_.wiring_.log.info(
+        "slow consumer cut",
+        {{"peer", peer_.to_string()}, {"user", user_text()}, {"outbox_bytes", outbox_.size()}});
+    close(websocket::CloseCode::try_again_later, "slow consumer");
+}
+
+void Connection::respond(const HttpResponse& response, bool keep_alive, bool head_only) {
+    gateway_.wiring_.metrics.count_http_response(static_cast<int>(response.status));
+    outbox_.append(to_bytes(response, keep_alive, head_only));
+    if (outbox_.overflowed()) return cut_slow_consumer();  // No later answer may take the place of this one.
+    since_ = gateway_.wiring_.port.now();
+    if (!keep_alive) begin_closing();
+}
+
+void Connection::close(websocket::CloseCode code, std::string_view reason) {
+    if (phase_ == Phase::websocket) {
+        session_->close(code, reason);
+        check_session();
+    } else if (phase_ == Phase::head) {
+        end();
+    }
+}
+
+void Connection::begin_closing() {
+    if (session_) end_session(*session_->closed());
+    phase_ = Phase::closing;
+    since_ = gateway_.wiring_.port.now();
+    if (outbox_.empty()) flush();
+}
+
+void Connection::end_session(websocket::CloseCode code) {
+    gateway_.wiring_.metrics.websocket_closed(static_cast<unsigned>(code));
+    gateway_.wiring_.log.debug(
+        "connection closed",
+        {{"peer", peer_.to_string()}, {"user", user_text()}, {"code", static_cast<unsigned>(code)}});
+    gateway_.wiring_.admission.release(session_->user());
+    session_.reset();
+}
+
+void Connection::end() {
+    if (phase_ == Phase::closed) return;
+    if (session_) end_session(broken_off);
+    phase_ = Phase::closed;
+    outbox_.clear();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    gateway_.wiring_.admission.release(peer_);
+}
+
+void Connection::on_outbox_filled() {
+    if (!dirty_) gateway_.mark_dirty(*this);
+}
+
+void Connection::flush() {
+    if (phase_ == Phase::closed || writable_awaited_) return;
+    while (!outbox_.empty()) {
+        const std::string_view pending = outbox_.pending();
+        boost::system::error_code error;
+        const std::size_t count = socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
+        if (error == asio::error::would_block) {
+            outbox_.blocked(gateway_.wiring_.port.now());
+            return wait_writable();
+        }
+        if (error) return end();
+        outbox_.sent(count, gateway_.wiring_.port.now());
+    }
+    if (phase_ == Phase::closing) {
+        if (ended_) return end();
+        boost::system::error_code ignored;
+        socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    }
+}
+
+void Connection::tick(TimePoint now) {
+    const GatewayOptions& options = gateway_.options_;
+    const Duration idle = now - since_;
+    switch (phase_) {
+        case Phase::head:
+            if (idle > options.head_deadline) end();
+            return;
+        case Phase::websocket:
+            session_->tick(now);
+            if (outbox_.overflowed() || outbox_.too_old(now)) return cut_slow_consumer();
+            if (idle > options.idle_max) return close(websocket::CloseCode::going_away, "idle");
+            if (idle > options.idle_max / 2 && !std::exchange(pinged_, true)) {
+                websocket::append_frame(outbox_.buffer(), websocket::Opcode::ping, {});
+            }
+            return;
+        case Phase::closing:
+            if (idle > options.linger) end();
+            return;
+        case Phase::closed: return;
+    }
+}
+
+}  // namespace chatx::node

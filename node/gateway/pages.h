@@ -1,0 +1,39 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "node/gateway/http.h"
+#include "node/metrics.h"
+
+namespace chatx::node {
+
+/// What the public port answers beside the socket: health, metrics, the demo page. Any thread.
+class Pages {
+public:
+    struct Options {
+        bool demo = false;     // Serve the demo page.
+        bool metrics = true;   // Serve `/metrics` here, and not on a listener of its own.
+    };
+
+    Pages(Options options, Metrics& metrics) : options_(options), metrics_(metrics) {}
+
+    /// `/healthz` answers 200 while the process works, `/readyz` only while it takes clients.
+    void set_ready(bool ready) { ready_ = ready; }
+
+    [[nodiscard]] bool ready() const { return ready_; }
+
+    [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
+
+private:
+    [[nodiscard]] HttpResponse file(std::string_view name) const;
+
+    Options options_;
+    Metrics& metrics_;
+    std::atomic<bool> ready_ = false;
+};
+
+/// The answer of `/metrics`.
+HttpResponse metrics_page(Metrics& metrics);
+
+}  // namespace chatx::node
