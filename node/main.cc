@@ -1,0 +1,72 @@
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "node/config.h"
+#include "node/log.h"
+#include "node/net/clock.h"
+#include "node/server.h"
+#include "node/version.h"
+
+namespace {
+
+using namespace chatx::node;
+
+std::vector<std::string> environment() {
+    std::vector<std::string> variables;
+    for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+    return variables;
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+std::variant<LoadedConfig, Exit> configure(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const std::vector<std::string> variables = environment();
+    return load_config({
+        .arguments = arguments,
+        .environment = variables,
+        .read_file = [](const std::string& path) { return read_file(path, config_file_size_max); },
+        .version = std::string(version),
+        .host_name = host_name(),
+        .user_id = geteuid(),
+        .middlewares = {},
+    });
+}
+
+int serve(LoadedConfig config) {
+    Logger log({
+        .level = config.config.log.level,
+        .format = config.config.log.format,
+        .lines_per_second = config.config.log.lines_per_second,
+        .now = monotonic_now,
+    });
+    Server server(std::move(config), log);
+    if (const auto problem = server.start()) {
+        std::fprintf(stderr, "chatxd: %s\n", problem->c_str());
+        return 1;
+    }
+    return server.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        auto outcome = configure(argc, argv);
+        if (auto* config = std::get_if<LoadedConfig>(&outcome)) return serve(std::move(*config));
+        const Exit& exit = std::get<Exit>(outcome);
+        std::fputs(exit.text.c_str(), exit.status == 0 ? stdout : stderr);
+        return exit.status;
+    } catch (const std::exception& exception) {
+        std::fprintf(stderr, "chatxd: cannot start: %s\n", exception.what());
+        return 1;
+    }
+}

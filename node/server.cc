@@ -1,0 +1,363 @@
+#include "node/server.h"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <map>
+#include <utility>
+
+#include "engine/middleware.h"
+#include "node/version.h"
+
+namespace chatx::node {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto log_report_interval = std::chrono::seconds(1);
+constexpr auto delivery_drain_max = std::chrono::seconds(10);
+constexpr auto delivery_drain_interval = std::chrono::milliseconds(20);
+constexpr std::size_t shards_max = 64;
+
+std::uint16_t count_shards(const Config& config) {
+    const std::size_t wanted = config.shards != 0 ? config.shards : processor_count();
+    return static_cast<std::uint16_t>(std::clamp<std::size_t>(wanted, 1, shards_max));
+}
+
+}  // namespace
+
+Server::Server(LoadedConfig config, Logger& log) :
+    loaded_(std::move(config)),
+    config_(loaded_.config),
+    log_(log),
+    signals_(io_),
+    timer_(io_),
+    log_timer_(io_),
+    shard_count_(count_shards(config_)),
+    metrics_({.shards = shard_count_, .version = std::string(version), .started_at = wall_now()}),
+    pages_({.demo = config_.dev, .metrics = !config_.metrics_listen}, metrics_),
+    adapters_({}),
+    admission_(
+        {.connections_max = config_.limits.connections,
+         .connections_per_address_max = config_.limits.connections_per_ip,
+         .connections_per_user_max = config_.limits.connections_per_user}) {}
+
+Server::~Server() {
+    if (shards_.empty()) return;
+    if (control_) {
+        // What it runs refers to the parts: nothing of it may outlive them, also after a failure.
+        bool stopped = false;
+        finishing_ = true;
+        control_->stop([&] { stopped = true; });
+        io_.restart();
+        while (!stopped && io_.run_one() > 0) {
+        }
+    }
+    end_parts();
+}
+
+Server::Problem Server::start() {
+    for (const auto step : {&Server::open_store, &Server::open_checks, &Server::build_shards, &Server::open_listener,
+          &Server::open_control}) {
+        if (auto problem = (this->*step)()) return problem;
+    }
+    for (const auto& shard : shards_) shard->start();
+    shards_.front()->call([this](Shard&) { listener_->start(); });
+    if (config_.dev) seed_general();
+    control_->start();
+    pages_.set_ready(true);
+    log_.info(
+        "ready",
+        {{"url", url()},
+         {"node", config_.name},
+         {"process", static_cast<std::int64_t>(getpid())},
+         {"epoch", to_text(epoch_)},
+         {"shards", shard_count_},
+         {"store", store_ ? config_.data : std::string("memory")},
+         {"admin", control_->path()}});
+    return std::nullopt;
+}
+
+int Server::run() {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    wait_signal();
+    wait_log_report();
+    io_.run();
+    return 0;
+}
+
+// Every start is a new reign, so that no place is named twice: with a store the counter is durable, without one nothing
+// of an earlier reign is left.
+Server::Problem Server::open_store() {
+    if (config_.persistence == PersistenceKind::none) {
+        epoch_ = Epoch{0, static_cast<std::uint64_t>(wall_now().time_since_epoch().count()), 0};
+        return std::nullopt;
+    }
+    auto store = SqliteStore::open(config_.data, entropy_, {});
+    if (!store) return store.error().detail;
+    store_ = *std::move(store);
+    const auto epoch = store_->begin_epoch(wall_now());
+    if (!epoch) return "cannot write to the store in " + config_.data + ": " + epoch.error().detail;
+    epoch_ = *epoch;
+    return deliver_backlog();
+}
+
+// What the log has and the archive may lack, after a crash.
+Server::Problem Server::deliver_backlog() {
+    std::optional<LogPosition> after;
+    std::size_t delivered = 0;
+    while (true) {
+        const auto page = store_->backlog(after, log_page_max);
+        if (!page) return "cannot read the log in " + config_.data + ": " + page.error().detail;
+        if (page->empty()) break;
+        std::map<RoomId, Seq> upto;
+        for (const MessagePtr& message : *page) upto.insert_or_assign(message->room, message->seq);
+        std::vector<LogPosition> archived;
+        for (const auto& [room, seq] : upto) archived.push_back({room, seq});
+        auto done = store_->save(*page);
+        if (done) done = store_->truncate(archived);
+        if (!done) return "cannot write to the store in " + config_.data + ": " + done.error().detail;
+        after = LogPosition{page->back()->room, page->back()->seq};
+        delivered += page->size();
+    }
+    if (delivered > 0) log_.info("history completed after a crash", {{"messages", delivered}});
+    return std::nullopt;
+}
+
+Server::Problem Server::open_checks() {
+    if (config_.moderation == ModerationKind::none) return std::nullopt;
+    auto words = WordList::load(config_.moderation_words);
+    if (!words) return words.error().detail;
+    words_ = *std::move(words);
+    checks_.moderation = words_.get();
+    return std::nullopt;
+}
+
+Server::Problem Server::build_shards() {
+    auto chain = engine::Chain::build(
+        {.names = config_.middlewares,
+         .custom = {},
+         .auth = checks_.auth != nullptr,
+         .moderation = checks_.moderation != nullptr});
+    if (const auto* problem = std::get_if<std::string>(&chain)) return *problem;
+
+    for (std::uint16_t i = 0; i < shard_count_; ++i) {
+        shards_.push_back(std::make_unique<Shard>(
+            shard_options(i, std::get<engine::Chain>(chain)),
+            Shard::Wiring{
+                .shards = shards_,
+                .store = nullptr,
+                .adapters = adapters_,
+                .admission = admission_,
+                .checks = checks_,
+                .metrics = metrics_.shard(i),
+                .log = log_,
+                .page = [this](const HttpRequest& request) { return pages_.answer(request); }}));
+    }
+    if (!store_) return std::nullopt;
+    store_worker_ = std::make_unique<StoreWorker>(
+        StoreWorker::Stores{*store_, *store_, *store_, config_.history_ring.messages},
+        [this](std::uint16_t shard, ShardMessage message) { shards_[shard]->post(std::move(message)); },
+        StoreWorker::Observer{
+            .appended = [this](Duration took, std::size_t) { metrics_.shard(0).log_appended(took); },
+            .failed =
+                [this](std::string_view what, const Error& error) {
+                    log_.error("the store failed", {{"while", what}, {"error", error.detail}});
+                }});
+    for (const auto& shard : shards_) shard->set_store(*store_worker_);
+    return std::nullopt;
+}
+
+Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) const {
+    const Config& c = config_;
+    engine::RoomOptions room;
+    room.message_size_limit = c.message_size_limit;
+    room.queue_limit = c.room_queue_limit;
+    room.members_max = c.limits.members_per_room;
+    room.rate_limit.messages_per_sec = c.rate_limit.messages_per_sec;
+    room.rate_limit.burst = c.rate_limit.burst;
+    room.history.messages_max = c.history_ring.messages;
+    room.archive = store_ != nullptr;
+    room.moderation_fails_open = c.moderation_failure == ModerationFailure::open;
+
+    RoomHostOptions rooms;
+    rooms.room = room;
+    rooms.delivery.batch_size = c.delivery_batch_size;
+    rooms.delivery.tick = c.delivery_tick;
+    rooms.delivery.max_retries = c.delivery_max_retries;
+    rooms.delivery.retry_base = c.delivery_retry_base;
+    rooms.commit = c.ack == AckLevel::disk ? CommitRule::logged : CommitRule::at_once;
+    rooms.log = store_ != nullptr;
+    rooms.archive = store_ != nullptr;
+    rooms.rooms_max = std::max<std::size_t>(1, c.limits.rooms / shard_count_);
+    rooms.room_idle = c.room_idle;
+
+    GatewayOptions gateway;
+    gateway.session.joins_max = c.limits.joins_per_connection;
+    gateway.session.frames.messages_per_sec = c.limits.frames_per_sec;
+    gateway.session.frames.burst = c.limits.frames_burst;
+    gateway.session.authorize = checks_.auth != nullptr;
+    gateway.session.node = c.name;
+    gateway.outbox.bytes_max = c.limits.outbound_bytes;
+    gateway.outbox.age_max = c.limits.outbound_age;
+    gateway.message_size_max = c.inbound_message_limit;
+    gateway.idle_max = c.limits.idle_timeout;
+    gateway.allowed_origins = c.allowed_origins;
+    return {
+        .place = {.shard = shard, .shards = shard_count_, .node = 0, .epoch = epoch_},
+        .rooms = std::move(rooms),
+        .chain = std::move(chain),
+        .gateway = std::move(gateway)};
+}
+
+Server::Problem Server::open_listener() {
+    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(config_.listen.address), config_.listen.port);
+    listener_ = std::make_unique<Listener>(endpoint, shards_, admission_, metrics_.shard(0));
+    return listener_->open();
+}
+
+Server::Problem Server::open_control() {
+    std::optional<AdminStore> store;
+    if (store_worker_) store.emplace(AdminStore{*store_worker_, *store_, *store_, *store_});
+    const auto endpoint = listener_->endpoint();
+    control_ = std::make_unique<ControlPort>(ControlPort::Wiring{
+        .io = io_,
+        .config = loaded_,
+        .shards = shards_,
+        .store = store,
+        .pages = pages_,
+        .metrics = metrics_,
+        .listen = {endpoint.address().to_string(), endpoint.port()},
+        .facts = {
+            .config = loaded_,
+            .pages = pages_,
+            .version = std::string(version),
+            .epoch = epoch_,
+            .started_at = wall_now(),
+            .started = monotonic_now(),
+            .url = url(),
+            .admin_socket = {}}});
+    return control_->open();
+}
+
+std::string Server::url() const {
+    const auto endpoint = listener_->endpoint();
+    const auto& address = endpoint.address();
+    const bool local = address.is_loopback() || address.is_unspecified();
+    const std::string host = local ? "localhost" : to_text(Endpoint{address.to_string(), 0});
+    return "http://" + (local ? host : host.substr(0, host.rfind(':'))) + ":" + std::to_string(endpoint.port());
+}
+
+// The room that a newcomer sees first says what it is.
+void Server::seed_general() {
+    constexpr std::array lines{
+        "Welcome. This room is called general; type below and press Enter.",
+        "Open this page in a second tab: both see every message, once and in the same order.",
+        "A check mark means that the node has your message. Go offline for 10 s: on return, nothing is missing.",
+        "The frames pane shows the Phoenix protocol as it is spoken; the footer says who owns the room.",
+    };
+    const RoomId room = *RoomId::parse("general");
+    const UserId user = *UserId::parse("chatx");
+    Shard& owner = *shards_[shard_of(room, shard_count_)];
+    for (const char* line : lines) {
+        owner.post(RoomCommand{room, engine::Send{.reply_to = {}, .user = user, .content = line, .client_id = {}, .answers = {}}});
+    }
+}
+
+void Server::wait_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int /*signal*/) {
+        if (error) return;
+        if (draining_) return finish();
+        begin_drain();
+        wait_signal();
+    });
+}
+
+// Lines that were held back are told of soon, also when their like does not come again.
+void Server::wait_log_report() {
+    log_timer_.expires_after(log_report_interval);
+    log_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        log_.report_suppressed();
+        wait_log_report();
+    });
+}
+
+void Server::begin_drain() {
+    draining_ = true;
+    pages_.set_ready(false);
+    log_.info("draining", {{"batch", config_.drain.batch}});
+    shards_.front()->call([this](Shard&) { listener_->stop(); });
+    drain_clients();
+}
+
+// Closes a batch on every shard, waits, and again until no client is left.
+void Server::drain_clients() {
+    shards_pending_ = shards_.size();
+    work_left_ = false;
+    const std::size_t batch = std::max<std::size_t>(1, config_.drain.batch / shards_.size());
+    for (const auto& shard : shards_) {
+        shard->call([this, batch](Shard& own) {
+            const bool left = own.gateway().drain(batch) > 0;
+            asio::post(io_, [this, left] {
+                work_left_ |= left;
+                if (--shards_pending_ > 0) return;
+                timer_.expires_after(config_.drain.interval);
+                timer_.async_wait([this](const boost::system::error_code& error) {
+                    if (error) return;
+                    if (work_left_) return drain_clients();
+                    drain_until_ = monotonic_now() + delivery_drain_max;
+                    drain_delivery();
+                });
+            });
+        });
+    }
+}
+
+void Server::drain_delivery() {
+    shards_pending_ = shards_.size();
+    work_left_ = false;
+    for (const auto& shard : shards_) {
+        shard->call([this](Shard& own) {
+            const bool left = !own.drain_delivery();
+            asio::post(io_, [this, left] {
+                work_left_ |= left;
+                if (--shards_pending_ > 0) return;
+                if (!work_left_ || monotonic_now() >= drain_until_) return finish();
+                timer_.expires_after(delivery_drain_interval);
+                timer_.async_wait([this](const boost::system::error_code& error) {
+                    if (!error) drain_delivery();
+                });
+            });
+        });
+    }
+}
+
+// Operators first, while there is something that answers them; then the rest.
+void Server::finish() {
+    if (std::exchange(finishing_, true)) return;
+    control_->stop([this] {
+        end_parts();
+        io_.stop();
+    });
+}
+
+void Server::end_parts() {
+    shards_.front()->call([this](Shard&) { listener_->stop(); });
+    for (const auto& shard : shards_) shard->stop();
+    adapters_.stop();
+    if (store_worker_) store_worker_->stop();
+    log_.info("stopped");
+    control_.reset();   // Its visits to rooms and
+    listener_.reset();  // the listener live on the shards' loops.
+    shards_.clear();
+}
+
+}  // namespace chatx::node

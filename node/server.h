@@ -1,0 +1,94 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "node/config.h"
+#include "node/gateway/control_port.h"
+#include "node/gateway/listener.h"
+#include "node/gateway/pages.h"
+#include "node/hooks/word_list.h"
+#include "node/log.h"
+#include "node/metrics.h"
+#include "node/net/adapter_pool.h"
+#include "node/net/clock.h"
+#include "node/net/shard.h"
+#include "node/net/store_worker.h"
+#include "node/store/sqlite.h"
+
+namespace chatx::node {
+
+/// A whole node: builds the parts, hands them to each other, runs until it is told to stop. `run` and all that it
+/// handles happen on the caller's thread; the parts have theirs.
+class Server {
+public:
+    Server(LoadedConfig config, Logger& log);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    ~Server();
+
+    /// Takes store, port and everything else it needs. Nothing when all is well, else one line that says what is in the
+    /// way; then the object is good for nothing but its end.
+    [[nodiscard]] std::optional<std::string> start();
+
+    /// Serves until SIGTERM or SIGINT, then drains. A second signal cuts that short. Returns the exit status.
+    int run();
+
+private:
+    using Problem = std::optional<std::string>;
+
+    [[nodiscard]] Problem open_store();
+    [[nodiscard]] Problem deliver_backlog();
+    [[nodiscard]] Problem open_checks();
+    [[nodiscard]] Problem build_shards();
+    [[nodiscard]] Problem open_listener();
+    [[nodiscard]] Problem open_control();
+    [[nodiscard]] Shard::Options shard_options(std::uint16_t shard, engine::Chain chain) const;
+    [[nodiscard]] std::string url() const;
+    void seed_general();
+
+    void wait_signal();
+    void wait_log_report();
+    void begin_drain();
+    void drain_clients();
+    void drain_delivery();
+    void finish();
+    void end_parts();
+
+    LoadedConfig loaded_;
+    const Config& config_;
+    Logger& log_;
+    boost::asio::io_context io_;
+    boost::asio::signal_set signals_;
+    boost::asio::steady_timer timer_;
+    boost::asio::steady_timer log_timer_;
+    SystemEntropy entropy_;
+    Epoch epoch_;
+    std::uint16_t shard_count_;
+    std::unique_ptr<SqliteStore> store_;
+    std::unique_ptr<WordList> words_;
+    CheckAdapters checks_;
+    Metrics metrics_;
+    Pages pages_;
+    AdapterPool adapters_;
+    Admission admission_;
+    std::unique_ptr<StoreWorker> store_worker_;
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<ControlPort> control_;
+    bool draining_ = false;
+    bool finishing_ = false;
+    std::size_t shards_pending_ = 0;
+    bool work_left_ = false;
+    TimePoint drain_until_;
+};
+
+}  // namespace chatx::node
