@@ -25,7 +25,7 @@ CODE = {  # pattern: (where it is allowed, what to do instead); comments are not
 }
 TEXT = {  # looked for in the whole line
     r'\b(TODO|FIXME|XXX)\b': 'finish it or file it',
-    r'\bNOLINT(NEXTLINE|BEGIN)?\b(?!\([\w., -]+\):? +\S)': 'name the check and, behind it, the reason',
+    r'\bNOLINT(NEXTLINE|BEGIN)?\b(?!\([\w., -]+\)(:? +\S|:$))': 'name the check and, behind it, the reason',
 }
 
 
