@@ -345,6 +345,7 @@ void Server::finish() {
     if (std::exchange(finishing_, true)) return;
     control_->stop([this] {
         end_parts();
+        log_.info("stopped");
         io_.stop();
     });
 }
@@ -354,7 +355,6 @@ void Server::end_parts() {
     for (const auto& shard : shards_) shard->stop();
     adapters_.stop();
     if (store_worker_) store_worker_->stop();
-    log_.info("stopped");
     control_.reset();   // Its visits to rooms and
     listener_.reset();  // the listener live on the shards' loops.
     shards_.clear();

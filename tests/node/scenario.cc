@@ -304,11 +304,12 @@ private:
                 names_.hide(frame, R"("reply_to":")", 'm');
                 names_.hide(frame, R"("phx_ref":")", 'r');
                 names_.hide(frame, R"("phx_ref_prev":")", 'r');
-                out_ += "  " + name + " <- " + frame + '\n';
+                out_.append("  ").append(name).append(" <- ").append(frame).append("\n");
             }
         }
-        for (std::string& question : node_->new_questions())
-            out_ += "  ? " + question + '\n';
+        for (const std::string& question : node_->new_questions()) {
+            out_.append("  ? ").append(question).append("\n");
+        }
     }
 
     std::unique_ptr<LocalNode> node_;

@@ -32,7 +32,11 @@ std::string difference(const std::string& told, const std::string& happened) {
         const std::string is =
             happened.substr(std::min(start, happened.size()), happened_end - start);
         if (was != is || told_end == told.npos || happened_end == happened.npos) {
-            return "line " + std::to_string(line) + "\n  told:     " + was + "\n  happened: " + is;
+            return ("line " + std::to_string(line))
+                .append("\n  told:     ")
+                .append(was)
+                .append("\n  happened: ")
+                .append(is);
         }
         ++line;
         start = told_end + 1;
@@ -47,12 +51,13 @@ TEST_CASE("every scenario happens as it is told") {
     for (const auto& entry : fs::directory_iterator(CHATX_SCENARIOS))
         paths.push_back(entry.path());
     REQUIRE(paths.size() >= 10);
+    const bool rewrite =
+        std::getenv("CHATX_REWRITE") != nullptr;  // NOLINT(concurrency-mt-unsafe): one thread.
     for (const fs::path& path : paths) {
         if (path.extension() != ".txt") continue;
         const std::string told = read(path);
         const std::string happened = play_scenario(told);
-        if (std::getenv("CHATX_REWRITE")
-            != nullptr) {  // NOLINT(concurrency-mt-unsafe): one thread.
+        if (rewrite) {
             std::ofstream(path) << happened;
             continue;
         }

@@ -235,13 +235,13 @@ void LocalNode::perform(Shard& shard, std::vector<node::ShardAction>& actions) {
     actions.clear();
 }
 
-void LocalNode::answer(std::uint16_t shard, node::OpenRoom question) {
+void LocalNode::answer(std::uint16_t shard, const node::OpenRoom& question) {
     auto stored = store_.open_room(question.room, 1024);
     if (!stored) return tell(shard, node::RoomOpened{question.room, stored.error(), {}});
     tell(shard, node::RoomOpened{question.room, std::move(stored->state), stored->archived});
 }
 
-void LocalNode::answer(std::uint16_t shard, node::AppendLog question) {
+void LocalNode::answer(std::uint16_t shard, const node::AppendLog& question) {
     const std::array batch{question.message};
     if (store_.append(batch)) return tell(shard, node::Committed{{question.message}});
     tell(shard, node::AppendFailed{question.message->room, begin_epoch(), 1});

@@ -218,8 +218,8 @@ private:
 
     void start_shards();
     void perform(Shard& shard, std::vector<node::ShardAction>& actions);
-    void answer(std::uint16_t shard, node::OpenRoom question);
-    void answer(std::uint16_t shard, node::AppendLog question);
+    void answer(std::uint16_t shard, const node::OpenRoom& question);
+    void answer(std::uint16_t shard, const node::AppendLog& question);
     void answer(std::uint16_t shard, const node::ReadArchive& question);
     void answer(std::uint16_t shard, const node::SaveBatch& question);
     void answer(std::uint16_t shard, const node::RunCheck& question);

@@ -72,7 +72,7 @@ public:
     }
 
     /// Sends as much as goes without waiting; false when the server has closed.
-    bool push(std::string_view bytes) {
+    bool push(std::string_view bytes) const {
         const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         return sent > 0 || errno == EAGAIN;
     }
@@ -170,7 +170,7 @@ public:
     }
 
     /// Says no more, but still reads.
-    void shutdown_send() { ::shutdown(socket_, SHUT_WR); }
+    void shutdown_send() const { ::shutdown(socket_, SHUT_WR); }
 
 private:
     static std::string words_for(const proto::websocket::Event& event) {

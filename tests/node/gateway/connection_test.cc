@@ -20,6 +20,7 @@ using chatx::test::SocketClient;
 using proto::websocket::Opcode;
 
 constexpr std::string_view join = R"(["1","1","room:a","phx_join",{}])";
+constexpr std::size_t small_outbox = 65'536;
 constexpr std::string_view heartbeat = R"([null,"9","phoenix","heartbeat",{}])";
 
 std::string message(std::string_view content) {
@@ -43,6 +44,14 @@ void check_alive(SocketClient& client) {
     CHECK(
         client.hear_until(R"([null,"9","phoenix","phx_reply")").find(R"("ok")")
         != std::string::npos);
+}
+
+/// Says the same again and again, without reading, until the server closes.
+bool floods_until_cut(SocketClient& client, const std::string& question) {
+    std::string burst;
+    for (int i = 0; i < 1000; ++i)
+        burst += question;
+    return eventually([&] { return !client.push(burst); });
 }
 
 }  // namespace
@@ -234,7 +243,7 @@ TEST_CASE("a client that never reads is cut off while the others hear everything
         {.shards = 2,
          .gateway =
              {.session = {.frames = {.messages_per_sec = 0}, .node = {}},
-              .outbox = {.bytes_max = 64 * 1024},
+              .outbox = {.bytes_max = small_outbox},
               .allowed_origins = {}},
          .rooms = {},
          .adapters = {},
@@ -262,7 +271,7 @@ TEST_CASE("a client that asks without reading is cut off as soon as its answers 
     NetNode node(
         {.gateway =
              {.session = {},
-              .outbox = {.bytes_max = 64 * 1024, .age_max = 1h},
+              .outbox = {.bytes_max = small_outbox, .age_max = 1h},
               .linger = 100ms,
               .allowed_origins = {}},
          .rooms = {},
@@ -273,10 +282,7 @@ TEST_CASE("a client that asks without reading is cut off as soon as its answers 
           SocketClient::frame(heartbeat)}) {
         SocketClient client(node.port(), 4096);
         client.upgrade("ann");
-        std::string burst;
-        for (int i = 0; i < 1000; ++i)
-            burst += question;
-        CHECK(eventually([&] { return !client.push(burst); }));
+        CHECK(floods_until_cut(client, question));
     }
     CHECK(node.series("chatx_slow_consumer_cut_total") == 2);
     CHECK(deserted(node));
@@ -286,27 +292,24 @@ TEST_CASE("no answer is left out: a client that does not read its pages is cut o
     NetNode node(
         {.gateway =
              {.session = {},
-              .outbox = {.bytes_max = 64 * 1024},
+              .outbox = {.bytes_max = small_outbox},
               .linger = 100ms,
               .allowed_origins = {}},
          .rooms = {},
          .adapters = {},
          .checks = {}});
     SocketClient client(node.port(), 4096);
-    std::string burst;
-    for (int i = 0; i < 1000; ++i)
-        burst += get("/");
-    CHECK(eventually([&] { return !client.push(burst); }));
+    CHECK(floods_until_cut(client, get("/")));
     CHECK(deserted(node));
 }
 
 TEST_CASE("a client that says no more still gets all it asked for") {
-    const auto page =
-        std::make_shared<const std::string>(16 * 1024 * 1024, 'x');  // More than a socket buffers.
+    const auto page = std::make_shared<const std::string>(
+        std::size_t{16} * 1024 * 1024, 'x');  // More than a socket buffers.
     NetNode node(
         {.gateway =
              {.session = {},
-              .outbox = {.bytes_max = 32 * 1024 * 1024},
+              .outbox = {.bytes_max = std::size_t{32} * 1024 * 1024},
               .linger = 10s,
               .allowed_origins = {}},
          .rooms = {},

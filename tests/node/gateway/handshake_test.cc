@@ -60,6 +60,11 @@ std::string response_to(const HttpRequest& request) {
     return std::get<Upgrade>(outcome).response;
 }
 
+struct Spelling {
+    std::string_view origin;
+    unsigned status;
+};
+
 }  // namespace
 
 TEST_CASE("the accept value is the one of RFC 6455, section 1.3") {
@@ -147,7 +152,7 @@ TEST_CASE("of subprotocols `phoenix` is chosen, and never the one that carries a
 }
 
 TEST_CASE("by default a page of the host itself may open a socket, and no other") {
-    const std::vector<std::pair<std::string_view, unsigned>> spellings{
+    const std::vector<Spelling> spellings{
         {"https://chat.example.com", 101},
         {"http://chat.example.com", 101},
         {"HTTPS://CHAT.EXAMPLE.COM", 101},
@@ -188,9 +193,9 @@ TEST_CASE("by default a page of the host itself may open a socket, and no other"
         {"//chat.example.com", 403},
         {"*", 403},
     };
-    for (const auto& [origin, status] : spellings) {
-        INFO(origin);
-        CHECK(status_of(with("origin", origin)) == status);
+    for (const Spelling& spelling : spellings) {
+        INFO(spelling.origin);
+        CHECK(status_of(with("origin", spelling.origin)) == spelling.status);
     }
     CHECK(status_of(upgrade_request()) == 101);  // A native client has none.
 }

@@ -86,8 +86,7 @@ TEST_CASE("a connection has at most so many memberships, and at the bound it liv
     LocalNode node(options);
     LocalClient& client = node.connect("ann");
     for (int i = 1; i <= 101; ++i) {
-        const std::string ref = std::to_string(i);
-        client.say(R"([")" + ref + R"(",")" + ref + R"(","room:)" + ref + R"(","phx_join",{}])");
+        client.say(R"(["1","1","room:)" + std::to_string(i) + R"(","phx_join",{}])");
         node.settle();
         const bool refused = contains(client.hear(), "too many channels joined");
         CHECK(refused == (i == 101));

@@ -13,12 +13,12 @@ TEST_CASE("calls run at the same time, each once") {
     AdapterPool pool({.threads = 3, .queue_max = 10});
     std::latch together(4);  // Three calls and this thread: none goes on before all are here.
     std::atomic<int> done = 0;
-    for (int i = 0; i < 3; ++i) {
-        CHECK(pool.submit([&] {
-            together.arrive_and_wait();
-            ++done;
-        }));
-    }
+    const auto call = [&] {
+        together.arrive_and_wait();
+        ++done;
+    };
+    for (int i = 0; i < 3; ++i)
+        CHECK(pool.submit(call));
     together.arrive_and_wait();
     pool.stop();
     CHECK(done == 3);

@@ -83,6 +83,7 @@ TEST_CASE("counts are right when many threads come and go") {
         {.connections_max = 50, .connections_per_address_max = 20, .connections_per_user_max = 1});
     std::atomic<bool> exceeded = false;
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&, i] {
             const auto peer = address("192.0.2." + std::to_string(i % 2));

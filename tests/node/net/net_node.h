@@ -85,7 +85,7 @@ public:
 
     /// What a call on a shard's thread returns.
     template <class Call>
-    auto on(std::uint16_t shard, Call call) {
+    auto on(std::size_t shard, Call call) {
         using Result = decltype(call(std::declval<Shard&>()));
         const auto promise = std::make_shared<std::promise<Result>>();
         auto result = promise->get_future();
@@ -114,7 +114,7 @@ public:
 
     [[nodiscard]] std::size_t connection_count() {
         std::size_t count = 0;
-        for (std::uint16_t i = 0; i < shards_.size(); ++i) {
+        for (std::size_t i = 0; i < shards_.size(); ++i) {
             count += on(i, [](Shard& shard) { return shard.gateway().connection_count(); });
         }
         return count;
@@ -122,7 +122,7 @@ public:
 
     [[nodiscard]] std::size_t subscriber_count() {
         std::size_t count = 0;
-        for (std::uint16_t i = 0; i < shards_.size(); ++i) {
+        for (std::size_t i = 0; i < shards_.size(); ++i) {
             count += on(i, [](Shard& shard) {
                 std::size_t subscribers = 0;
                 for (const engine::Room* room : shard.core().rooms().list(std::nullopt, 1000)) {
