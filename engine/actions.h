@@ -7,6 +7,8 @@
 #include <chatx/result.h>
 #include <chatx/time.h>
 
+#include "engine/telemetry.h"
+
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -18,13 +20,12 @@
 #include <variant>
 #include <vector>
 
-#include "engine/telemetry.h"
-
 /// What goes into a room and what comes out of it. All values: they cross loops, and later nodes.
 namespace chatx::engine {
 
-/// Who forwards to and from a room: a shard of this node today, a node of the cluster later. A room sends one copy of
-/// what happens to each edge that has subscribers; the edge spreads it to its connections.
+/// Who forwards to and from a room: a shard of this node today, a node of the cluster later. A room
+/// sends one copy of what happens to each edge that has subscribers; the edge spreads it to its
+/// connections.
 struct EdgeId {
     std::uint16_t value = 0;
     auto operator<=>(const EdgeId&) const = default;
@@ -50,7 +51,8 @@ using Ticket = std::uint64_t;
 
 // ---- in ----
 
-/// Where a subscriber stopped reading. `last_seen_id` wins over `since`; with neither, the latest `history` messages.
+/// Where a subscriber stopped reading. `last_seen_id` wins over `since`; with neither, the latest
+/// `history` messages.
 struct Resume {
     struct Point {
         Epoch epoch;
@@ -60,11 +62,12 @@ struct Resume {
     std::optional<MessageId> last_seen_id;
     std::optional<Point> since;
     std::uint32_t history = 0;
-    bool unknown_point = false;  // The client named a point that cannot be parsed: answer `recovered: false`.
+    bool unknown_point =
+        false;  // The client named a point that cannot be parsed: answer `recovered: false`.
 };
 
-/// Enter a room, visibly or only to listen. Authorized by the edge. Again on the same connection: idempotent, with a
-/// fresh answer.
+/// Enter a room, visibly or only to listen. Authorized by the edge. Again on the same connection:
+/// idempotent, with a fresh answer.
 struct Join {
     ReplyTo reply_to;
     MemberKey member;
@@ -124,16 +127,19 @@ using PresenceMap = std::map<std::string, std::vector<PresenceMeta>>;
 struct PresenceDiff {
     PresenceMap joins;
     PresenceMap leaves;
+
     [[nodiscard]] bool empty() const { return joins.empty() && leaves.empty(); }
+
     bool operator==(const PresenceDiff&) const = default;
 };
 
 struct JoinReply {
     std::vector<MessagePtr> messages;  // In order; the live stream goes on right behind `seq`.
-    bool recovered = false;            // Everything since the point the client named is in `messages` or, with `more`, behind it.
-    bool more = false;                 // The page was full: ask for history after the last of `messages`.
+    bool recovered = false;  // Everything since the point the client named is in `messages` or,
+                             // with `more`, behind it.
+    bool more = false;       // The page was full: ask for history after the last of `messages`.
     Epoch epoch;
-    Seq seq;                           // The room's head at the border.
+    Seq seq;                                      // The room's head at the border.
     std::shared_ptr<const PresenceMap> presence;  // Null for a listener.
 };
 
@@ -149,21 +155,22 @@ struct Broadcast {
     std::vector<EdgeId> edges;
 };
 
-/// An entry that wants a place in the room's order. Commit entries in the order given, then call `Room::apply` for
-/// each; or `Room::fail_uncommitted` when that is impossible.
+/// An entry that wants a place in the room's order. Commit entries in the order given, then call
+/// `Room::apply` for each; or `Room::fail_uncommitted` when that is impossible.
 struct Proposed {
     MessagePtr message;
 };
 
-/// Run stage `stage` of the middleware chain on the draft, then call `Room::on_verdict`. Within 1 s, or the room goes
-/// on without the answer.
+/// Run stage `stage` of the middleware chain on the draft, then call `Room::on_verdict`. Within 1
+/// s, or the room goes on without the answer.
 struct CheckDraft {
     Ticket ticket;
     std::size_t stage;
     Draft draft;
 };
 
-/// Read from the archive, then call `Room::on_loaded`. Within 5 s, or the room goes on without the answer.
+/// Read from the archive, then call `Room::on_loaded`. Within 5 s, or the room goes on without the
+/// answer.
 struct LoadHistory {
     Ticket ticket;
     HistoryRange range;

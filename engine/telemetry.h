@@ -14,15 +14,15 @@ enum class Metric : std::uint8_t {
     room_join,
     room_leave,
     broadcast,
-    queue_size,      // A gauge: value is the length of the queue after a change.
+    queue_size,  // A gauge: value is the length of the queue after a change.
     queue_overflow,
     rate_limit_hit,
-    rejected,             // By `reason`.
-    adapter_error,        // By `label`: auth, moderation, persistence, notifier or middleware.
-    adapter_timeout,      // Likewise.
-    delivery_success,     // Value: messages.
+    rejected,          // By `reason`.
+    adapter_error,     // By `label`: auth, moderation, persistence, notifier or middleware.
+    adapter_timeout,   // Likewise.
+    delivery_success,  // Value: messages.
     delivery_retry,
-    delivery_give_up,     // Value: messages that became dead letters.
+    delivery_give_up,  // Value: messages that became dead letters.
     dedupe_hit,
     room_opened,
     room_closed,

@@ -10,11 +10,11 @@ std::uint16_t shard_of(const RoomId& room, std::uint16_t shards) {
     return static_cast<std::uint16_t>(placement::slot_of(room).value % shards);
 }
 
-Core::Core(RoomHost::Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy) :
-    place_(place),
-    entropy_(entropy),
-    rooms_(place, std::move(options), std::move(chain), entropy),
-    edge_(engine::EdgeId{place.shard}) {}
+Core::Core(RoomHost::Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy)
+    : place_(place),
+      entropy_(entropy),
+      rooms_(place, std::move(options), std::move(chain), entropy),
+      edge_(engine::EdgeId{place.shard}) {}
 
 void Core::request(RoomCommand command) {
     const std::uint16_t owner = shard_of(command.room, place_.shards);
@@ -55,7 +55,8 @@ void Core::dispatch(ShardMessage message, ShardStep& step) {
             using What = std::decay_t<decltype(what)>;
             if constexpr (std::is_same_v<What, RoomEventPtr>) {
                 edge_.handle(*what);
-            } else if constexpr (std::is_same_v<What, engine::Replied> || std::is_same_v<What, Authorized>) {
+            } else if constexpr (
+                std::is_same_v<What, engine::Replied> || std::is_same_v<What, Authorized>) {
                 edge_.handle(std::move(what));
             } else {
                 rooms_.handle(std::move(what), step);

@@ -4,21 +4,21 @@
 #include <chatx/ids.h>
 #include <chatx/time.h>
 
-#include <cstdint>
-#include <deque>
-#include <vector>
-
 #include "node/edge.h"
 #include "node/messages.h"
 #include "node/room_host.h"
 
+#include <cstdint>
+#include <deque>
+#include <vector>
+
 namespace chatx::node {
 
-/// One shard of a node without sockets, clock or threads: the rooms it owns and the connections it serves, joined. The
-/// shard's loop drives it in the node, a test or the simulator elsewhere.
+/// One shard of a node without sockets, clock or threads: the rooms it owns and the connections it
+/// serves, joined. The shard's loop drives it in the node, a test or the simulator elsewhere.
 ///
-/// Inputs queue up in order; `run` works them off and returns what is to be done outside. Sessions may add inputs
-/// while it runs. The shard of a room is its slot modulo the number of shards.
+/// Inputs queue up in order; `run` works them off and returns what is to be done outside. Sessions
+/// may add inputs while it runs. The shard of a room is its slot modulo the number of shards.
 class Core {
 public:
     Core(RoomHost::Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy);
@@ -32,7 +32,8 @@ public:
     /// A question of one of this shard's connections for the auth adapter.
     void authorize(Authorize question) { actions_.emplace_back(std::move(question)); }
 
-    /// Works off the inputs. The actions are the caller's to carry out, in order, and to clear before the next call.
+    /// Works off the inputs. The actions are the caller's to carry out, in order, and to clear
+    /// before the next call.
     std::vector<ShardAction>& run(TimePoint now, WallTime wall);
 
     /// Lets time pass, then works off the inputs.
@@ -42,7 +43,9 @@ public:
     bool drain(TimePoint now, WallTime wall);
 
     [[nodiscard]] Edge& edge() { return edge_; }
+
     [[nodiscard]] const RoomHost& rooms() const { return rooms_; }
+
     [[nodiscard]] std::uint16_t shard() const { return place_.shard; }
 
 private:

@@ -34,7 +34,8 @@ void Edge::detach(const RoomId& room, Subscriber& subscriber) {
 void Edge::handle(const RoomEvent& event) {
     const auto found = rooms_.find(event.room);
     if (found == rooms_.end()) return;
-    for (Subscriber* subscriber : found->second) subscriber->on_event(event);
+    for (Subscriber* subscriber : found->second)
+        subscriber->on_event(event);
 }
 
 void Edge::handle(engine::Replied reply) {

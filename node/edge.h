@@ -2,13 +2,13 @@
 
 #include <chatx/ids.h>
 
+#include "node/messages.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <unordered_map>
 #include <vector>
-
-#include "node/messages.h"
 
 namespace chatx::node {
 
@@ -30,8 +30,8 @@ public:
     virtual void on_event(const RoomEvent& event) = 0;
 };
 
-/// The connections of one shard: which of them hear which room. A room sends one copy of an event to an edge; the edge
-/// spreads it. Lives on the shard's loop; without I/O.
+/// The connections of one shard: which of them hear which room. A room sends one copy of an event
+/// to an edge; the edge spreads it. Lives on the shard's loop; without I/O.
 class Edge {
 public:
     explicit Edge(engine::EdgeId id) : id_(id) {}

@@ -1,3 +1,9 @@
+#include "node/config.h"
+#include "node/log.h"
+#include "node/net/clock.h"
+#include "node/server.h"
+#include "node/version.h"
+
 #include <unistd.h>
 
 #include <array>
@@ -6,19 +12,14 @@
 #include <variant>
 #include <vector>
 
-#include "node/config.h"
-#include "node/log.h"
-#include "node/net/clock.h"
-#include "node/server.h"
-#include "node/version.h"
-
 namespace {
 
 using namespace chatx::node;
 
 std::vector<std::string> environment() {
     std::vector<std::string> variables;
-    for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+    for (char** variable = environ; *variable != nullptr; ++variable)
+        variables.emplace_back(*variable);
     return variables;
 }
 

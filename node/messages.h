@@ -6,6 +6,10 @@
 #include <chatx/result.h>
 #include <chatx/time.h>
 
+#include "engine/actions.h"
+#include "engine/delivery.h"
+#include "engine/room.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,11 +19,8 @@
 #include <variant>
 #include <vector>
 
-#include "engine/actions.h"
-#include "engine/delivery.h"
-#include "engine/room.h"
-
-/// What travels between the parts of a node: from loop to loop, to the workers and back. Plain values.
+/// What travels between the parts of a node: from loop to loop, to the workers and back. Plain
+/// values.
 namespace chatx::node {
 
 // ---- to a shard ----
@@ -27,14 +28,16 @@ namespace chatx::node {
 /// A request for a room, on its way to the room's owner.
 struct RoomCommand {
     RoomId room;
-    std::variant<engine::Join, engine::Leave, engine::Send, engine::Typing, engine::ReadHistory> what;
+    std::variant<engine::Join, engine::Leave, engine::Send, engine::Typing, engine::ReadHistory>
+        what;
 };
 
 /// Something that happened in a room, for all its subscribers at one edge. Made once for all edges.
 struct RoomEvent {
     RoomId room;
     std::variant<MessagePtr, engine::PresenceDiff, engine::Typing> event;
-    std::string frame;  // The event as a WebSocket frame of the V2 protocol, the same for every subscriber.
+    std::string
+        frame;  // The event as a WebSocket frame of the V2 protocol, the same for every subscriber.
 };
 
 using RoomEventPtr = std::shared_ptr<const RoomEvent>;
@@ -44,8 +47,8 @@ struct Committed {
     std::vector<MessagePtr> messages;
 };
 
-/// The log could not take `entries` entries of this room. What was proposed will never be; the room goes on under
-/// `epoch`, which is durable.
+/// The log could not take `entries` entries of this room. What was proposed will never be; the room
+/// goes on under `epoch`, which is durable.
 struct AppendFailed {
     RoomId room;
     Epoch epoch;
@@ -100,7 +103,8 @@ using ShardMessage = std::variant<
 
 // ---- from a shard ----
 
-/// Hand a message to a shard, perhaps the same one. Messages from one shard to another keep their order.
+/// Hand a message to a shard, perhaps the same one. Messages from one shard to another keep their
+/// order.
 struct Post {
     std::uint16_t shard = 0;
     ShardMessage message;
@@ -111,8 +115,8 @@ struct OpenRoom {
     RoomId room;
 };
 
-/// Put an entry into the log. Entries of a shard keep their order. Answer with Committed, or with AppendFailed under
-/// a new epoch, once that epoch is stored.
+/// Put an entry into the log. Entries of a shard keep their order. Answer with Committed, or with
+/// AppendFailed under a new epoch, once that epoch is stored.
 struct AppendLog {
     MessagePtr message;
 };

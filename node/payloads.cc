@@ -1,11 +1,11 @@
 #include "node/payloads.h"
 
-#include <utility>
-
 #include "proto/json.h"
 #include "proto/message_json.h"
 #include "proto/phoenix.h"
 #include "proto/websocket.h"
+
+#include <utility>
 
 namespace chatx::node {
 
@@ -55,12 +55,14 @@ void write_presence(json::Writer& writer, const engine::PresenceMap& presence) {
     writer.end_object();
 }
 
-/// Encodes messages until the page is full. Oldest first the end is cut, else the beginning: what is left ends at the
-/// room's head. Returns whether something was cut.
-bool write_messages(json::Writer& writer, const std::vector<MessagePtr>& messages, bool oldest_first) {
+/// Encodes messages until the page is full. Oldest first the end is cut, else the beginning: what
+/// is left ends at the room's head. Returns whether something was cut.
+bool write_messages(
+    json::Writer& writer, const std::vector<MessagePtr>& messages, bool oldest_first) {
     std::vector<std::string> encoded;
     encoded.reserve(messages.size());
-    for (const MessagePtr& message : messages) encoded.push_back(to_json(*message));
+    for (const MessagePtr& message : messages)
+        encoded.push_back(to_json(*message));
 
     std::size_t bytes = 0;
     std::size_t count = 0;
@@ -71,7 +73,8 @@ bool write_messages(json::Writer& writer, const std::vector<MessagePtr>& message
     }
     const std::size_t first = oldest_first ? 0 : encoded.size() - count;
     writer.begin_array();
-    for (std::size_t i = first; i < first + count; ++i) writer.raw(encoded[i]);
+    for (std::size_t i = first; i < first + count; ++i)
+        writer.raw(encoded[i]);
     writer.end_array();
     return count < encoded.size();
 }
@@ -114,7 +117,8 @@ std::string broadcast_frame(const RoomId& room, const decltype(RoomEvent::event)
     std::visit(
         [&](const auto& what) {
             const std::string payload = event_payload(what);
-            phoenix::append_broadcast(text, phoenix::Version::v2, {topic_of(room), event_name(what), payload});
+            phoenix::append_broadcast(
+                text, phoenix::Version::v2, {topic_of(room), event_name(what), payload});
         },
         event);
     std::string frame;

@@ -4,18 +4,19 @@
 #include <chatx/message.h>
 #include <chatx/result.h>
 
+#include "engine/actions.h"
+#include "node/messages.h"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "engine/actions.h"
-#include "node/messages.h"
-
 /// What clients see of the engine: payloads of the Phoenix protocol, as JSON.
 namespace chatx::node {
 
-/// Most bytes of messages in one join reply or history page; a page that is larger is cut and says `more`.
+/// Most bytes of messages in one join reply or history page; a page that is larger is cut and says
+/// `more`.
 inline constexpr std::size_t page_bytes_max = 256 * 1024;
 
 std::string topic_of(const RoomId& room);
@@ -29,7 +30,8 @@ std::string to_json(const engine::SendReply& reply);
 /// `{"messages","recovered","more","epoch","seq","node","owner"}`
 std::string to_json(const engine::JoinReply& reply, std::string_view node);
 
-/// `{"messages","more"}`. A page that is too large loses its newest messages when read oldest first, else its oldest.
+/// `{"messages","more"}`. A page that is too large loses its newest messages when read oldest
+/// first, else its oldest.
 std::string to_json(const HistoryPage& page, bool oldest_first);
 
 /// `{"reason","retry_after_ms"?}`

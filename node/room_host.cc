@@ -2,11 +2,11 @@
 
 #include <chatx/assert.h>
 
+#include "node/payloads.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
-
-#include "node/payloads.h"
 
 namespace chatx::node {
 
@@ -20,23 +20,25 @@ Error room_unavailable(std::string detail) {
 
 }  // namespace
 
-RoomHost::RoomHost(Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy) :
-    place_(place),
-    options_(std::move(options)),
-    chain_(std::move(chain)),
-    ids_({.node = place.node, .lane = place.shard, .lanes = place.shards}),
-    delivery_(options_.delivery, entropy) {}
+RoomHost::RoomHost(Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy)
+    : place_(place),
+      options_(std::move(options)),
+      chain_(std::move(chain)),
+      ids_({.node = place.node, .lane = place.shard, .lanes = place.shards}),
+      delivery_(options_.delivery, entropy) {}
 
 RoomHost::~RoomHost() = default;
 
 void RoomHost::handle(RoomCommand command, ShardStep& step) {
     auto entry = rooms_.find(command.room);
     if (entry == rooms_.end()) {
-        // Leaving a room that is not in memory, or typing in it, changes nothing: no reason to open it.
+        // Leaving a room that is not in memory, or typing in it, changes nothing: no reason to open
+        // it.
         if (std::holds_alternative<engine::Leave>(command.what)) return;
         if (std::holds_alternative<engine::Typing>(command.what)) return;
         if (rooms_.size() >= options_.rooms_max) {
-            return refuse(command, room_unavailable("this node holds as many rooms as it may"), step);
+            return refuse(
+                command, room_unavailable("this node holds as many rooms as it may"), step);
         }
         entry = rooms_.try_emplace(command.room).first;
         if (options_.log) {
@@ -46,10 +48,14 @@ void RoomHost::handle(RoomCommand command, ShardStep& step) {
         }
     }
     if (!entry->second.room) return wait(entry->second, std::move(command), step);
-    if (std::holds_alternative<engine::Send>(command.what) && log_backlog_ >= options_.log_backlog_max) {
-        return refuse(command, Error{Reason::queue_overflow, "the log is behind", busy_retry_after}, step);
+    if (std::holds_alternative<engine::Send>(command.what)
+        && log_backlog_ >= options_.log_backlog_max) {
+        return refuse(
+            command, Error{Reason::queue_overflow, "the log is behind", busy_retry_after}, step);
     }
-    with_room(entry, step, [&](engine::Room& room, engine::Step& inner) { perform(room, command, inner); });
+    with_room(entry, step, [&](engine::Room& room, engine::Step& inner) {
+        perform(room, command, inner);
+    });
 }
 
 void RoomHost::handle(const Committed& committed, ShardStep& step) {
@@ -58,7 +64,9 @@ void RoomHost::handle(const Committed& committed, ShardStep& step) {
     for (const MessagePtr& message : committed.messages) {
         const auto entry = rooms_.find(message->room);
         if (entry == rooms_.end() || !entry->second.room) continue;
-        with_room(entry, step, [&](engine::Room& room, engine::Step& inner) { room.apply(message, inner); });
+        with_room(entry, step, [&](engine::Room& room, engine::Step& inner) {
+            room.apply(message, inner);
+        });
         answered(entry, 1, step);
     }
 }
@@ -78,7 +86,8 @@ void RoomHost::handle(RoomOpened opened, ShardStep& step) {
 
     std::vector<RoomCommand> waiting = std::move(entry->second.waiting);
     rooms_.erase(entry);
-    for (const RoomCommand& command : waiting) refuse(command, opened.state.error(), step);
+    for (const RoomCommand& command : waiting)
+        refuse(command, opened.state.error(), step);
 }
 
 void RoomHost::handle(CheckDone done, ShardStep& step) {
@@ -131,7 +140,8 @@ const engine::Room* RoomHost::find(const RoomId& room) const {
     return entry == rooms_.end() ? nullptr : entry->second.room.get();
 }
 
-std::vector<const engine::Room*> RoomHost::list(const std::optional<RoomId>& after, std::size_t limit) const {
+std::vector<const engine::Room*> RoomHost::list(
+    const std::optional<RoomId>& after, std::size_t limit) const {
     std::vector<const engine::Room*> rooms;
     auto entry = after ? rooms_.upper_bound(*after) : rooms_.begin();
     for (; entry != rooms_.end() && rooms.size() < limit; ++entry) {
@@ -150,7 +160,8 @@ void RoomHost::with_room(Rooms::iterator entry, ShardStep& step, Call&& call) {
     reschedule(entry, step.now);
 }
 
-// Committing at once calls back into the room, which may have more to say: the list grows while it is worked off.
+// Committing at once calls back into the room, which may have more to say: the list grows while it
+// is worked off.
 void RoomHost::carry_out(Entry& entry, std::vector<engine::Action>& actions, ShardStep& step) {
     for (std::size_t i = 0; i < actions.size(); ++i) {
         engine::Action action = std::move(actions[i]);
@@ -173,17 +184,20 @@ void RoomHost::carry_out(Entry& entry, engine::Action& action, ShardStep& step) 
     } else if (auto* proposed = std::get_if<engine::Proposed>(&action)) {
         if (options_.log) log(entry, std::move(proposed->message), step);
     } else if (auto* check = std::get_if<engine::CheckDraft>(&action)) {
-        step.actions.emplace_back(RunCheck{room.id(), check->ticket, check->stage, std::move(check->draft)});
+        step.actions.emplace_back(
+            RunCheck{room.id(), check->ticket, check->stage, std::move(check->draft)});
     } else if (auto* load = std::get_if<engine::LoadHistory>(&action)) {
         step.actions.emplace_back(ReadArchive{room.id(), load->ticket, load->range});
     } else if (auto* delivery = std::get_if<engine::Deliver>(&action)) {
-        if (options_.archive) deliver(delivery_.enqueue(std::move(delivery->message), step.now), step);
+        if (options_.archive)
+            deliver(delivery_.enqueue(std::move(delivery->message), step.now), step);
     } else {
         step.actions.emplace_back(std::get<engine::Event>(action));
     }
 }
 
-// Behind a lost entry the log takes nothing of its room: what is proposed meanwhile is lost with it, unsent.
+// Behind a lost entry the log takes nothing of its room: what is proposed meanwhile is lost with
+// it, unsent.
 void RoomHost::log(Entry& entry, MessagePtr message, ShardStep& step) {
     if (entry.failed) return;
     if (options_.commit == CommitRule::logged) ++entry.logging;
@@ -197,21 +211,27 @@ void RoomHost::answered(Rooms::iterator entry, std::size_t entries, ShardStep& s
     logging -= std::min(logging, entries);
     if (logging > 0 || !entry->second.failed) return;
     const Epoch epoch = *std::exchange(entry->second.failed, std::nullopt);
-    with_room(entry, step, [&](engine::Room& room, engine::Step& inner) { room.fail_uncommitted(epoch, inner); });
+    with_room(entry, step, [&](engine::Room& room, engine::Step& inner) {
+        room.fail_uncommitted(epoch, inner);
+    });
 }
 
 // A goodbye undoes the join that waits, so that it needs no place of its own and always counts.
 void RoomHost::wait(Entry& entry, RoomCommand command, ShardStep& step) const {
     if (const auto* leave = std::get_if<engine::Leave>(&command.what)) {
-        const auto join = std::find_if(entry.waiting.begin(), entry.waiting.end(), [&](const RoomCommand& waiting) {
-            const auto* request = std::get_if<engine::Join>(&waiting.what);
-            return request != nullptr && request->member == leave->member;
-        });
+        const auto join = std::find_if(
+            entry.waiting.begin(), entry.waiting.end(), [&](const RoomCommand& waiting) {
+                const auto* request = std::get_if<engine::Join>(&waiting.what);
+                return request != nullptr && request->member == leave->member;
+            });
         if (join == entry.waiting.end()) return;
         refuse(*join, room_unavailable("the connection left before the join was complete"), step);
         entry.waiting.erase(join);
     } else if (entry.waiting.size() >= options_.room.queue_limit) {
-        refuse(command, Error{Reason::queue_overflow, "the room is being opened", busy_retry_after}, step);
+        refuse(
+            command,
+            Error{Reason::queue_overflow, "the room is being opened", busy_retry_after},
+            step);
     } else {
         entry.waiting.push_back(std::move(command));
     }
@@ -220,8 +240,10 @@ void RoomHost::wait(Entry& entry, RoomCommand command, ShardStep& step) const {
 void RoomHost::spread(const RoomId& room, engine::Broadcast& broadcast, ShardStep& step) const {
     if (broadcast.edges.empty()) return;
     std::string frame = broadcast_frame(room, broadcast.event);
-    const auto event = std::make_shared<const RoomEvent>(RoomEvent{room, std::move(broadcast.event), std::move(frame)});
-    for (const engine::EdgeId edge : broadcast.edges) step.actions.emplace_back(Post{edge.value, event});
+    const auto event = std::make_shared<const RoomEvent>(
+        RoomEvent{room, std::move(broadcast.event), std::move(frame)});
+    for (const engine::EdgeId edge : broadcast.edges)
+        step.actions.emplace_back(Post{edge.value, event});
 }
 
 void RoomHost::perform(engine::Room& room, RoomCommand& command, engine::Step& step) {
@@ -242,20 +264,22 @@ void RoomHost::open(Rooms::iterator entry, engine::RoomState state, Seq archived
     state.epoch = std::max(state.epoch, place_.epoch);
     state.opened_at = step.wall;
     ids_.raise_above(state.last_id);
-    entry->second.room =
-        std::make_unique<engine::Room>(entry->first, options_.room, chain_, std::move(state), step.now);
+    entry->second.room = std::make_unique<engine::Room>(
+        entry->first, options_.room, chain_, std::move(state), step.now);
     entry->second.room->on_archived(archived);
     step.actions.emplace_back(engine::Event{.metric = engine::Metric::room_opened});
     std::vector<RoomCommand> waiting = std::exchange(entry->second.waiting, {});
     with_room(entry, step, [&](engine::Room& room, engine::Step& inner) {
-        for (RoomCommand& command : waiting) perform(room, command, inner);
+        for (RoomCommand& command : waiting)
+            perform(room, command, inner);
     });
 }
 
 void RoomHost::refuse(const RoomCommand& command, const Error& error, ShardStep& step) const {
     const auto answer = [&](const engine::ReplyTo& to, auto what) {
         step.actions.emplace_back(Post{to.edge.value, engine::Replied{to, std::move(what)}});
-        step.actions.emplace_back(engine::Event{.metric = engine::Metric::rejected, .reason = error.reason});
+        step.actions.emplace_back(
+            engine::Event{.metric = engine::Metric::rejected, .reason = error.reason});
     };
     if (const auto* join = std::get_if<engine::Join>(&command.what)) {
         answer(join->reply_to, Result<engine::JoinReply>(error));
@@ -271,7 +295,8 @@ void RoomHost::reschedule(Rooms::iterator entry, TimePoint now) {
     const engine::Room& room = *entry->second.room;
     std::optional<TimePoint> due = room.deadline();
     if (room.can_close()) {
-        const TimePoint close_at = std::max(room.idle_since() + options_.room_idle, now + Duration(1));
+        const TimePoint close_at =
+            std::max(room.idle_since() + options_.room_idle, now + Duration(1));
         due = due ? std::min(*due, close_at) : close_at;
     }
     if (due == entry->second.due) return;
@@ -282,7 +307,8 @@ void RoomHost::reschedule(Rooms::iterator entry, TimePoint now) {
 
 void RoomHost::deliver(engine::DeliveryActions actions, ShardStep& step) {
     for (engine::DeliveryAction& action : actions) {
-        if (const auto* progress = std::get_if<engine::Archived>(&action)) archived(*progress, step);
+        if (const auto* progress = std::get_if<engine::Archived>(&action))
+            archived(*progress, step);
         std::visit([&](auto& what) { step.actions.emplace_back(std::move(what)); }, action);
     }
 }

@@ -3,6 +3,10 @@
 #include <chatx/ids.h>
 #include <chatx/time.h>
 
+#include "engine/delivery.h"
+#include "engine/room.h"
+#include "node/messages.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,10 +15,6 @@
 #include <set>
 #include <utility>
 #include <vector>
-
-#include "engine/delivery.h"
-#include "engine/room.h"
-#include "node/messages.h"
 
 namespace chatx::node {
 
@@ -30,8 +30,10 @@ struct RoomHostOptions {
     CommitRule commit = CommitRule::at_once;
     bool log = false;      // There is a log: rooms are opened from it and entries go into it.
     bool archive = false;  // There is an archive: committed messages are delivered to it.
-    std::size_t rooms_max = 100'000;  // In memory on this shard; beyond it a new one is `room_unavailable`.
-    std::size_t log_backlog_max = 65'536;  // Entries on their way to the log; beyond it sends are `queue_overflow`.
+    std::size_t rooms_max =
+        100'000;  // In memory on this shard; beyond it a new one is `room_unavailable`.
+    std::size_t log_backlog_max =
+        65'536;  // Entries on their way to the log; beyond it sends are `queue_overflow`.
     Duration room_idle = std::chrono::seconds(300);
 };
 
@@ -43,8 +45,9 @@ struct ShardStep {
     std::vector<ShardAction>& actions;
 };
 
-/// The rooms of one shard: opens them on first use, brings them requests and answers, commits what they propose, hands
-/// committed messages to delivery, and closes the idle ones. Lives on the shard's loop; without I/O.
+/// The rooms of one shard: opens them on first use, brings them requests and answers, commits what
+/// they propose, hands committed messages to delivery, and closes the idle ones. Lives on the
+/// shard's loop; without I/O.
 class RoomHost {
 public:
     struct Place {
@@ -77,9 +80,11 @@ public:
     [[nodiscard]] const engine::Room* find(const RoomId& room) const;
 
     /// Rooms in memory, in order of name, behind `after`.
-    [[nodiscard]] std::vector<const engine::Room*> list(const std::optional<RoomId>& after, std::size_t limit) const;
+    [[nodiscard]] std::vector<const engine::Room*> list(
+        const std::optional<RoomId>& after, std::size_t limit) const;
 
     [[nodiscard]] std::size_t room_count() const { return rooms_.size(); }
+
     [[nodiscard]] std::size_t delivery_backlog() const { return delivery_.size(); }
 
 private:
@@ -87,8 +92,9 @@ private:
         std::unique_ptr<engine::Room> room;  // Null while the room is being opened.
         std::vector<RoomCommand> waiting;    // Came while it was.
         std::optional<TimePoint> due;        // Its place in `due_`.
-        std::size_t logging = 0;             // Entries on their way to the log, with CommitRule::logged.
-        std::optional<Epoch> failed;         // Some of them were lost: the epoch to go on under, once all are answered.
+        std::size_t logging = 0;  // Entries on their way to the log, with CommitRule::logged.
+        std::optional<Epoch>
+            failed;  // Some of them were lost: the epoch to go on under, once all are answered.
     };
 
     using Rooms = std::map<RoomId, Entry>;

@@ -1,8 +1,10 @@
 #include "node/server.h"
 
+#include "engine/middleware.h"
+#include "node/version.h"
+
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,9 +12,6 @@
 #include <csignal>
 #include <map>
 #include <utility>
-
-#include "engine/middleware.h"
-#include "node/version.h"
 
 namespace chatx::node {
 
@@ -32,21 +31,21 @@ std::uint16_t count_shards(const Config& config) {
 
 }  // namespace
 
-Server::Server(LoadedConfig config, Logger& log) :
-    loaded_(std::move(config)),
-    config_(loaded_.config),
-    log_(log),
-    signals_(io_),
-    timer_(io_),
-    log_timer_(io_),
-    shard_count_(count_shards(config_)),
-    metrics_({.shards = shard_count_, .version = std::string(version), .started_at = wall_now()}),
-    pages_({.demo = config_.dev, .metrics = !config_.metrics_listen}, metrics_),
-    adapters_({}),
-    admission_(
-        {.connections_max = config_.limits.connections,
-         .connections_per_address_max = config_.limits.connections_per_ip,
-         .connections_per_user_max = config_.limits.connections_per_user}) {}
+Server::Server(LoadedConfig config, Logger& log)
+    : loaded_(std::move(config)),
+      config_(loaded_.config),
+      log_(log),
+      signals_(io_),
+      timer_(io_),
+      log_timer_(io_),
+      shard_count_(count_shards(config_)),
+      metrics_({.shards = shard_count_, .version = std::string(version), .started_at = wall_now()}),
+      pages_({.demo = config_.dev, .metrics = !config_.metrics_listen}, metrics_),
+      adapters_({}),
+      admission_(
+          {.connections_max = config_.limits.connections,
+           .connections_per_address_max = config_.limits.connections_per_ip,
+           .connections_per_user_max = config_.limits.connections_per_user}) {}
 
 Server::~Server() {
     if (shards_.empty()) return;
@@ -63,11 +62,16 @@ Server::~Server() {
 }
 
 Server::Problem Server::start() {
-    for (const auto step : {&Server::open_store, &Server::open_checks, &Server::build_shards, &Server::open_listener,
+    for (const auto step :
+         {&Server::open_store,
+          &Server::open_checks,
+          &Server::build_shards,
+          &Server::open_listener,
           &Server::open_control}) {
         if (auto problem = (this->*step)()) return problem;
     }
-    for (const auto& shard : shards_) shard->start();
+    for (const auto& shard : shards_)
+        shard->start();
     shards_.front()->call([this](Shard&) { listener_->start(); });
     if (config_.dev) seed_general();
     control_->start();
@@ -93,8 +97,8 @@ int Server::run() {
     return 0;
 }
 
-// Every start is a new reign, so that no place is named twice: with a store the counter is durable, without one nothing
-// of an earlier reign is left.
+// Every start is a new reign, so that no place is named twice: with a store the counter is durable,
+// without one nothing of an earlier reign is left.
 Server::Problem Server::open_store() {
     if (config_.persistence == PersistenceKind::none) {
         epoch_ = Epoch{0, static_cast<std::uint64_t>(wall_now().time_since_epoch().count()), 0};
@@ -118,12 +122,15 @@ Server::Problem Server::deliver_backlog() {
         if (!page) return "cannot read the log in " + config_.data + ": " + page.error().detail;
         if (page->empty()) break;
         std::map<RoomId, Seq> upto;
-        for (const MessagePtr& message : *page) upto.insert_or_assign(message->room, message->seq);
+        for (const MessagePtr& message : *page)
+            upto.insert_or_assign(message->room, message->seq);
         std::vector<LogPosition> archived;
-        for (const auto& [room, seq] : upto) archived.push_back({room, seq});
+        for (const auto& [room, seq] : upto)
+            archived.push_back({room, seq});
         auto done = store_->save(*page);
         if (done) done = store_->truncate(archived);
-        if (!done) return "cannot write to the store in " + config_.data + ": " + done.error().detail;
+        if (!done)
+            return "cannot write to the store in " + config_.data + ": " + done.error().detail;
         after = LogPosition{page->back()->room, page->back()->seq};
         delivered += page->size();
     }
@@ -164,14 +171,18 @@ Server::Problem Server::build_shards() {
     if (!store_) return std::nullopt;
     store_worker_ = std::make_unique<StoreWorker>(
         StoreWorker::Stores{*store_, *store_, *store_, config_.history_ring.messages},
-        [this](std::uint16_t shard, ShardMessage message) { shards_[shard]->post(std::move(message)); },
+        [this](std::uint16_t shard, ShardMessage message) {
+            shards_[shard]->post(std::move(message));
+        },
         StoreWorker::Observer{
-            .appended = [this](Duration took, std::size_t) { metrics_.shard(0).log_appended(took); },
+            .appended = [this](
+                            Duration took, std::size_t) { metrics_.shard(0).log_appended(took); },
             .failed =
                 [this](std::string_view what, const Error& error) {
                     log_.error("the store failed", {{"while", what}, {"error", error.detail}});
                 }});
-    for (const auto& shard : shards_) shard->set_store(*store_worker_);
+    for (const auto& shard : shards_)
+        shard->set_store(*store_worker_);
     return std::nullopt;
 }
 
@@ -218,7 +229,8 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
 }
 
 Server::Problem Server::open_listener() {
-    const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(config_.listen.address), config_.listen.port);
+    const asio::ip::tcp::endpoint endpoint(
+        asio::ip::make_address(config_.listen.address), config_.listen.port);
     listener_ = std::make_unique<Listener>(endpoint, shards_, admission_, metrics_.shard(0));
     return listener_->open();
 }
@@ -252,7 +264,8 @@ std::string Server::url() const {
     const auto& address = endpoint.address();
     const bool local = address.is_loopback() || address.is_unspecified();
     const std::string host = local ? "localhost" : to_text(Endpoint{address.to_string(), 0});
-    return "http://" + (local ? host : host.substr(0, host.rfind(':'))) + ":" + std::to_string(endpoint.port());
+    return "http://" + (local ? host : host.substr(0, host.rfind(':'))) + ":"
+           + std::to_string(endpoint.port());
 }
 
 // The room that a newcomer sees first says what it is.
@@ -260,14 +273,19 @@ void Server::seed_general() {
     constexpr std::array lines{
         "Welcome. This room is called general; type below and press Enter.",
         "Open this page in a second tab: both see every message, once and in the same order.",
-        "A check mark means that the node has your message. Go offline for 10 s: on return, nothing is missing.",
-        "The frames pane shows the Phoenix protocol as it is spoken; the footer says who owns the room.",
+        "A check mark means that the node has your message. Go offline for 10 s: on return, "
+        "nothing is missing.",
+        "The frames pane shows the Phoenix protocol as it is spoken; the footer says who owns the "
+        "room.",
     };
     const RoomId room = *RoomId::parse("general");
     const UserId user = *UserId::parse("chatx");
     Shard& owner = *shards_[shard_of(room, shard_count_)];
     for (const char* line : lines) {
-        owner.post(RoomCommand{room, engine::Send{.reply_to = {}, .user = user, .content = line, .client_id = {}, .answers = {}}});
+        owner.post(RoomCommand{
+            room,
+            engine::Send{
+                .reply_to = {}, .user = user, .content = line, .client_id = {}, .answers = {}}});
     }
 }
 
@@ -352,7 +370,8 @@ void Server::finish() {
 
 void Server::end_parts() {
     shards_.front()->call([this](Shard&) { listener_->stop(); });
-    for (const auto& shard : shards_) shard->stop();
+    for (const auto& shard : shards_)
+        shard->stop();
     adapters_.stop();
     if (store_worker_) store_worker_->stop();
     control_.reset();   // Its visits to rooms and

@@ -1,16 +1,5 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-
-#include <cstddef>
-#include <memory>
-#include <optional>
-#include <string>
-#include <variant>
-#include <vector>
-
 #include "node/config.h"
 #include "node/gateway/control_port.h"
 #include "node/gateway/listener.h"
@@ -24,10 +13,21 @@
 #include "node/net/store_worker.h"
 #include "node/store/sqlite.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
 namespace chatx::node {
 
-/// A whole node: builds the parts, hands them to each other, runs until it is told to stop. `run` and all that it
-/// handles happen on the caller's thread; the parts have theirs.
+/// A whole node: builds the parts, hands them to each other, runs until it is told to stop. `run`
+/// and all that it handles happen on the caller's thread; the parts have theirs.
 class Server {
 public:
     Server(LoadedConfig config, Logger& log);
@@ -35,11 +35,12 @@ public:
     Server& operator=(const Server&) = delete;
     ~Server();
 
-    /// Takes store, port and everything else it needs. Nothing when all is well, else one line that says what is in the
-    /// way; then the object is good for nothing but its end.
+    /// Takes store, port and everything else it needs. Nothing when all is well, else one line that
+    /// says what is in the way; then the object is good for nothing but its end.
     [[nodiscard]] std::optional<std::string> start();
 
-    /// Serves until SIGTERM or SIGINT, then drains. A second signal cuts that short. Returns the exit status.
+    /// Serves until SIGTERM or SIGINT, then drains. A second signal cuts that short. Returns the
+    /// exit status.
     int run();
 
 private:

@@ -16,8 +16,8 @@ struct Slot {
     auto operator<=>(const Slot&) const = default;
 };
 
-/// The slot of a room: the top 16 bits of XXH3-64 (Collet, 2019) with seed 0 over the bytes of its id. The same on
-/// every machine.
+/// The slot of a room: the top 16 bits of XXH3-64 (Collet, 2019) with seed 0 over the bytes of its
+/// id. The same on every machine.
 Slot slot_of(const RoomId& room);
 
 }  // namespace chatx::placement

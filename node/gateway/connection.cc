@@ -1,14 +1,14 @@
 #include "node/gateway/connection.h"
 
+#include "node/gateway/gateway.h"
+#include "node/gateway/handshake.h"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
 #include <utility>
 #include <variant>
-
-#include "node/gateway/gateway.h"
-#include "node/gateway/handshake.h"
 
 namespace chatx::node {
 
@@ -33,13 +33,16 @@ HttpResponse refusal_of(unsigned status) {
 
 }  // namespace
 
-Connection::Connection(Gateway& gateway, asio::ip::tcp::socket socket, asio::ip::address peer, TimePoint now) :
-    gateway_(gateway),
-    socket_(std::move(socket)),
-    peer_(std::move(peer)),
-    since_(now),
-    outbox_(gateway.options_.outbox, gateway.buffers_, *this),
-    decoder_({.role = websocket::Role::server, .message_size_max = gateway.options_.message_size_max}) {}
+Connection::Connection(
+    Gateway& gateway, asio::ip::tcp::socket socket, asio::ip::address peer, TimePoint now)
+    : gateway_(gateway),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      since_(now),
+      outbox_(gateway.options_.outbox, gateway.buffers_, *this),
+      decoder_(
+          {.role = websocket::Role::server,
+           .message_size_max = gateway.options_.message_size_max}) {}
 
 Connection::~Connection() = default;
 
@@ -52,22 +55,24 @@ void Connection::start() {
 
 void Connection::wait_readable() {
     ++waits_;
-    socket_.async_wait(asio::ip::tcp::socket::wait_read, [this](const boost::system::error_code& error) {
-        --waits_;
-        if (!error && phase_ != Phase::closed) on_readable();
-        gateway_.reap(*this);
-    });
+    socket_.async_wait(
+        asio::ip::tcp::socket::wait_read, [this](const boost::system::error_code& error) {
+            --waits_;
+            if (!error && phase_ != Phase::closed) on_readable();
+            gateway_.reap(*this);
+        });
 }
 
 void Connection::wait_writable() {
     if (std::exchange(writable_awaited_, true)) return;
     ++waits_;
-    socket_.async_wait(asio::ip::tcp::socket::wait_write, [this](const boost::system::error_code& error) {
-        --waits_;
-        writable_awaited_ = false;
-        if (!error && phase_ != Phase::closed) flush();
-        gateway_.reap(*this);
-    });
+    socket_.async_wait(
+        asio::ip::tcp::socket::wait_write, [this](const boost::system::error_code& error) {
+            --waits_;
+            writable_awaited_ = false;
+            if (!error && phase_ != Phase::closed) flush();
+            gateway_.reap(*this);
+        });
 }
 
 void Connection::on_readable() {
@@ -124,12 +129,16 @@ void Connection::on_head_bytes(std::span<char> bytes) {
 
 void Connection::on_request(const HttpRequest& request) {
     if (request.path == socket_path) return upgrade(request);
-    respond(gateway_.wiring_.page(request), request.keep_alive && request.content_length == 0, request.method == "HEAD");
+    respond(
+        gateway_.wiring_.page(request),
+        request.keep_alive && request.content_length == 0,
+        request.method == "HEAD");
 }
 
 void Connection::upgrade(const HttpRequest& request) {
     auto outcome = websocket_handshake(request, {gateway_.options_.allowed_origins});
-    if (const auto* refusal = std::get_if<HttpResponse>(&outcome)) return respond(*refusal, false, false);
+    if (const auto* refusal = std::get_if<HttpResponse>(&outcome))
+        return respond(*refusal, false, false);
     auto user = gateway_.user_of(request);
     if (!user) return respond(refusal_of(403), false, false);
     if (!gateway_.wiring_.admission.admit(*user)) return respond(refusal_of(429), false, false);
@@ -158,13 +167,17 @@ void Connection::on_websocket_bytes(std::span<char> bytes) {
 void Connection::on_websocket_event(const websocket::Event& event) {
     using Kind = websocket::Event::Kind;
     switch (event.kind) {
-        case Kind::text: return session_->on_text(event.payload, gateway_.parser_);
-        case Kind::binary: return session_->on_binary();
+        case Kind::text:
+            return session_->on_text(event.payload, gateway_.parser_);
+        case Kind::binary:
+            return session_->on_binary();
         case Kind::ping:
             websocket::append_frame(outbox_.buffer(), websocket::Opcode::pong, event.payload);
             return outbox_.check();
-        case Kind::pong: return;
-        case Kind::close: return session_->close(event.code, {});
+        case Kind::pong:
+            return;
+        case Kind::close:
+            return session_->close(event.code, {});
         case Kind::failure:
             gateway_.wiring_.metrics.count_websocket_error();
             gateway_.wiring_.log.info(
@@ -194,7 +207,8 @@ void Connection::cut_slow_consumer() {
 void Connection::respond(const HttpResponse& response, bool keep_alive, bool head_only) {
     gateway_.wiring_.metrics.count_http_response(static_cast<int>(response.status));
     outbox_.append(to_bytes(response, keep_alive, head_only));
-    if (outbox_.overflowed()) return cut_slow_consumer();  // No later answer may take the place of this one.
+    if (outbox_.overflowed())
+        return cut_slow_consumer();  // No later answer may take the place of this one.
     since_ = gateway_.wiring_.port.now();
     if (!keep_alive) begin_closing();
 }
@@ -219,7 +233,9 @@ void Connection::end_session(websocket::CloseCode code) {
     gateway_.wiring_.metrics.websocket_closed(static_cast<unsigned>(code));
     gateway_.wiring_.log.debug(
         "connection closed",
-        {{"peer", peer_.to_string()}, {"user", user_text()}, {"code", static_cast<unsigned>(code)}});
+        {{"peer", peer_.to_string()},
+         {"user", user_text()},
+         {"code", static_cast<unsigned>(code)}});
     gateway_.wiring_.admission.release(session_->user());
     session_.reset();
 }
@@ -243,7 +259,8 @@ void Connection::flush() {
     while (!outbox_.empty()) {
         const std::string_view pending = outbox_.pending();
         boost::system::error_code error;
-        const std::size_t count = socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
+        const std::size_t count =
+            socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
         if (error == asio::error::would_block) {
             outbox_.blocked(gateway_.wiring_.port.now());
             return wait_writable();
@@ -276,7 +293,8 @@ void Connection::tick(TimePoint now) {
         case Phase::closing:
             if (idle > options.linger) end();
             return;
-        case Phase::closed: return;
+        case Phase::closed:
+            return;
     }
 }
 

@@ -1,11 +1,11 @@
 #include "node/gateway/gateway.h"
 
+#include "proto/phoenix.h"
+
 #include <boost/asio/post.hpp>
 
 #include <array>
 #include <utility>
-
-#include "proto/phoenix.h"
 
 namespace chatx::node {
 
@@ -17,13 +17,14 @@ constexpr std::size_t scratch_bytes = 64 * 1024;
 
 }  // namespace
 
-Gateway::Gateway(asio::io_context& io, GatewayOptions options, Wiring wiring) :
-    io_(io), options_(std::move(options)), wiring_(std::move(wiring)), scratch_(scratch_bytes) {}
+Gateway::Gateway(asio::io_context& io, GatewayOptions options, Wiring wiring)
+    : io_(io), options_(std::move(options)), wiring_(std::move(wiring)), scratch_(scratch_bytes) {}
 
 Gateway::~Gateway() = default;
 
 void Gateway::adopt(asio::ip::tcp::socket socket, const asio::ip::address& peer) {
-    auto connection = std::make_unique<Connection>(*this, std::move(socket), peer, wiring_.port.now());
+    auto connection =
+        std::make_unique<Connection>(*this, std::move(socket), peer, wiring_.port.now());
     Connection& started = *connection;
     connections_.emplace(&started, std::move(connection));
     wiring_.metrics.connection_opened();
@@ -41,7 +42,8 @@ void Gateway::tick(TimePoint now) {
     wiring_.metrics.outbox_changed(
         static_cast<std::int64_t>(outbox_bytes) - static_cast<std::int64_t>(outbox_bytes_told_));
     outbox_bytes_told_ = outbox_bytes;
-    for (Connection* connection : finished) reap(*connection);
+    for (Connection* connection : finished)
+        reap(*connection);
     wiring_.turn();
 }
 
@@ -60,7 +62,8 @@ std::size_t Gateway::drain(std::size_t count) {
 }
 
 void Gateway::stop() {
-    for (const auto& [connection, owned] : connections_) connection->end();
+    for (const auto& [connection, owned] : connections_)
+        connection->end();
     wiring_.turn();
 }
 
@@ -92,7 +95,10 @@ void Gateway::reap(Connection& connection) {
 std::optional<UserId> Gateway::user_of(const HttpRequest& request) {
     const auto name = request.parameter("user_id");
     if (!name || name->empty()) {
-        return UserId::parse("guest-" + std::to_string(wiring_.port.edge().id().value) + "-" + std::to_string(++guests_)).value();
+        return UserId::parse(
+                   "guest-" + std::to_string(wiring_.port.edge().id().value) + "-"
+                   + std::to_string(++guests_))
+            .value();
     }
     // Clients keep presence in plain objects, where such a name is not free.
     if (proto::phoenix::is_prototype_key(*name)) return std::nullopt;

@@ -2,6 +2,16 @@
 
 #include <chatx/time.h>
 
+#include "node/gateway/connection.h"
+#include "node/gateway/handshake.h"
+#include "node/gateway/outbox.h"
+#include "node/gateway/session.h"
+#include "node/gateway/web_page.h"
+#include "node/log.h"
+#include "node/metrics.h"
+#include "node/net/admission.h"
+#include "proto/json.h"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
@@ -13,16 +23,6 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "node/gateway/connection.h"
-#include "node/gateway/handshake.h"
-#include "node/gateway/outbox.h"
-#include "node/gateway/session.h"
-#include "node/gateway/web_page.h"
-#include "node/log.h"
-#include "node/metrics.h"
-#include "node/net/admission.h"
-#include "proto/json.h"
 
 namespace chatx::node {
 
@@ -36,9 +36,9 @@ struct GatewayOptions {
     std::vector<std::string> allowed_origins;
 };
 
-/// The clients of one shard: takes sockets in, answers HTTP, and spreads what rooms say. At the end of a turn of the
-/// loop each connection that has something to send gets one system call, whatever the number of messages. Lives on the
-/// shard's loop.
+/// The clients of one shard: takes sockets in, answers HTTP, and spreads what rooms say. At the end
+/// of a turn of the loop each connection that has something to send gets one system call, whatever
+/// the number of messages. Lives on the shard's loop.
 class Gateway {
 public:
     /// What the gateway works with. All of it outlives the gateway.
@@ -62,7 +62,8 @@ public:
     /// Lets time pass for all connections. Call about once a second.
     void tick(TimePoint now);
 
-    /// Closes up to `count` WebSockets with 1012, and everything else; returns how many WebSockets are left.
+    /// Closes up to `count` WebSockets with 1012, and everything else; returns how many WebSockets
+    /// are left.
     std::size_t drain(std::size_t count);
 
     /// Ends every connection at once.

@@ -2,13 +2,13 @@
 
 #include <chatx/assert.h>
 
+#include "proto/phoenix.h"
+
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-
-#include "proto/phoenix.h"
 
 namespace chatx::node {
 
@@ -45,20 +45,22 @@ bool origin_allowed(const HttpRequest& request, const OriginPolicy& origins) {
     const std::string origin = request.header("origin");
     if (origin.empty()) return true;
     if (!origins.allowed.empty()) {
-        return std::any_of(origins.allowed.begin(), origins.allowed.end(), [&](const std::string& allowed) {
-            return same_word(allowed, origin);
-        });
+        return std::any_of(
+            origins.allowed.begin(), origins.allowed.end(), [&](const std::string& allowed) {
+                return same_word(allowed, origin);
+            });
     }
     const std::string host = request.header("host");
-    return !host.empty() && (same_word(origin, "http://" + host) || same_word(origin, "https://" + host));
+    return !host.empty()
+           && (same_word(origin, "http://" + host) || same_word(origin, "https://" + host));
 }
 
 bool is_key(std::string_view key) {
     // 16 bytes in base64: 22 characters of the alphabet and two of padding.
     return key.size() == 24 && key.ends_with("==")
-        && std::all_of(key.begin(), key.end() - 2, [](unsigned char c) {
-               return std::isalnum(c) != 0 || c == '+' || c == '/';
-           });
+           && std::all_of(key.begin(), key.end() - 2, [](unsigned char c) {
+                  return std::isalnum(c) != 0 || c == '+' || c == '/';
+              });
 }
 
 HttpResponse bad_request(std::string_view why) {
@@ -80,20 +82,24 @@ std::string websocket_accept(std::string_view key) {
     const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
-    CHATX_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1);
+    CHATX_ASSERT(
+        EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1);
     std::array<unsigned char, 64> encoded{};
     const int length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(size));
     return {encoded.begin(), encoded.begin() + length};
 }
 
-std::variant<Upgrade, HttpResponse> websocket_handshake(const HttpRequest& request, const OriginPolicy& origins) {
+std::variant<Upgrade, HttpResponse> websocket_handshake(
+    const HttpRequest& request, const OriginPolicy& origins) {
     if (request.method != "GET") return bad_request({});
-    if (!has_entry(request.header("upgrade"), "websocket") || !has_entry(request.header("connection"), "upgrade")) {
+    if (!has_entry(request.header("upgrade"), "websocket")
+        || !has_entry(request.header("connection"), "upgrade")) {
         return bad_request("This is a WebSocket endpoint: ask with Upgrade: websocket.");
     }
     if (request.content_length != 0) return bad_request("An upgrade request has no body.");
     if (request.header("sec-websocket-version") != "13") {
-        HttpResponse response = bad_request("Only version 13 of the WebSocket protocol is spoken here.");
+        HttpResponse response =
+            bad_request("Only version 13 of the WebSocket protocol is spoken here.");
         response.status = 426;
         response.headers.emplace_back("Sec-WebSocket-Version", "13");
         return response;

@@ -1,16 +1,18 @@
 #pragma once
 
+#include "node/gateway/http.h"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "node/gateway/http.h"
-
 namespace chatx::node {
 
-/// Which pages may open a socket: without entries those of the host that was asked, with entries exactly these
-/// (`https://chat.example.com`). A request without `Origin`, from a native client, is always let in.
+/// Which pages may open a socket: without entries those of the host that was asked, with entries
+/// exactly these
+/// (`https://chat.example.com`). A request without `Origin`, from a native client, is always let
+/// in.
 struct OriginPolicy {
     std::span<const std::string> allowed;
 };
@@ -20,9 +22,11 @@ struct Upgrade {
     std::string response;
 };
 
-/// Decides over a request to `/socket/websocket`, in the order of Phoenix: upgrade headers, origin, subprotocol,
-/// `vsn`. Answers are 400 for what is no upgrade and 403 for what is refused, both cheap (RFC 6455, section 4.2).
-std::variant<Upgrade, HttpResponse> websocket_handshake(const HttpRequest& request, const OriginPolicy& origins);
+/// Decides over a request to `/socket/websocket`, in the order of Phoenix: upgrade headers, origin,
+/// subprotocol, `vsn`. Answers are 400 for what is no upgrade and 403 for what is refused, both
+/// cheap (RFC 6455, section 4.2).
+std::variant<Upgrade, HttpResponse> websocket_handshake(
+    const HttpRequest& request, const OriginPolicy& origins);
 
 /// The proof that a server read the key: base64 of SHA-1 of the key and the protocol's own GUID.
 std::string websocket_accept(std::string_view key);

@@ -11,7 +11,8 @@
 
 namespace chatx::node {
 
-/// Bounds of a request head. A head beyond them is answered with 431 or 414 and the connection closed.
+/// Bounds of a request head. A head beyond them is answered with 431 or 414 and the connection
+/// closed.
 inline constexpr std::size_t http_head_bytes_max = 8 * 1024;
 inline constexpr std::size_t http_headers_max = 64;
 inline constexpr std::size_t http_target_bytes_max = 4 * 1024;
@@ -19,8 +20,8 @@ inline constexpr std::size_t http_target_bytes_max = 4 * 1024;
 /// The head of an HTTP/1.1 request. Plain values, so that only http.cc knows the parser.
 struct HttpRequest {
     std::string method;
-    std::string path;                                          // Percent-decoded; without the query.
-    std::vector<std::pair<std::string, std::string>> query;    // Decoded, in order. A key may repeat.
+    std::string path;                                        // Percent-decoded; without the query.
+    std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order. A key may repeat.
     std::vector<std::pair<std::string, std::string>> headers;  // Names in lower case, in order.
     bool keep_alive = true;
     std::uint64_t content_length = 0;
@@ -47,11 +48,13 @@ struct HttpParsed {
     std::size_t size = 0;
 };
 
-/// Parses the head at the beginning of `bytes`. Refuses what proxies and servers are known to read differently: both
-/// lengths, a body with a transfer encoding, folded headers, a space before the colon, two hosts.
+/// Parses the head at the beginning of `bytes`. Refuses what proxies and servers are known to read
+/// differently: both lengths, a body with a transfer encoding, folded headers, a space before the
+/// colon, two hosts.
 std::variant<HttpIncomplete, HttpRefused, HttpParsed> parse_http_head(std::string_view bytes);
 
-/// The decoded text of a percent-encoded one, `+` as a space when `plus_is_space`; nothing when malformed.
+/// The decoded text of a percent-encoded one, `+` as a space when `plus_is_space`; nothing when
+/// malformed.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
 struct HttpResponse {
@@ -61,7 +64,8 @@ struct HttpResponse {
     std::vector<std::pair<std::string_view, std::string>> headers;
 };
 
-/// The bytes of a response, with its length and a `Connection` header. `head_only` leaves the body out, for HEAD.
+/// The bytes of a response, with its length and a `Connection` header. `head_only` leaves the body
+/// out, for HEAD.
 std::string to_bytes(const HttpResponse& response, bool keep_alive, bool head_only = false);
 
 }  // namespace chatx::node

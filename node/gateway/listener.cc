@@ -1,10 +1,10 @@
 #include "node/gateway/listener.h"
 
+#include "node/net/port_owner.h"
+
 #include <boost/asio/error.hpp>
 
 #include <utility>
-
-#include "node/net/port_owner.h"
 
 namespace chatx::node {
 
@@ -12,7 +12,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Without descriptors or memory every accept fails at once; trying again and again would burn the loop.
+/// Without descriptors or memory every accept fails at once; trying again and again would burn the
+/// loop.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
 constexpr int backlog = 4096;
@@ -23,13 +24,13 @@ Listener::Listener(
     asio::ip::tcp::endpoint endpoint,
     std::vector<std::unique_ptr<Shard>>& shards,
     Admission& admission,
-    ShardMetrics& metrics) :
-    endpoint_(std::move(endpoint)),
-    shards_(shards),
-    admission_(admission),
-    metrics_(metrics),
-    acceptor_(shards.front()->io()),
-    pause_(shards.front()->io()) {}
+    ShardMetrics& metrics)
+    : endpoint_(std::move(endpoint)),
+      shards_(shards),
+      admission_(admission),
+      metrics_(metrics),
+      acceptor_(shards.front()->io()),
+      pause_(shards.front()->io()) {}
 
 std::optional<std::string> Listener::open() {
     boost::system::error_code error;
@@ -39,10 +40,11 @@ std::optional<std::string> Listener::open() {
     if (!error) acceptor_.listen(backlog, error);
     if (!error) return std::nullopt;
 
-    const std::string where = endpoint_.address().to_string() + " port " + std::to_string(endpoint_.port());
+    const std::string where =
+        endpoint_.address().to_string() + " port " + std::to_string(endpoint_.port());
     if (error == asio::error::address_in_use) {
         return "cannot listen on " + where + ": it is taken by " + port_owner(endpoint_.port())
-            + "; stop that or choose another with --listen";
+               + "; stop that or choose another with --listen";
     }
     return "cannot listen on " + where + ": " + error.message();
 }
@@ -61,12 +63,14 @@ void Listener::accept() {
     const std::size_t shard = next_shard_;
     next_shard_ = (next_shard_ + 1) % shards_.size();
     acceptor_.async_accept(
-        shards_[shard]->io(), [this, shard](const boost::system::error_code& error, asio::ip::tcp::socket socket) {
+        shards_[shard]->io(),
+        [this, shard](const boost::system::error_code& error, asio::ip::tcp::socket socket) {
             on_accepted(error, std::move(socket), shard);
         });
 }
 
-void Listener::on_accepted(const boost::system::error_code& error, asio::ip::tcp::socket socket, std::size_t shard) {
+void Listener::on_accepted(
+    const boost::system::error_code& error, asio::ip::tcp::socket socket, std::size_t shard) {
     if (!acceptor_.is_open()) return;
     if (error && error != asio::error::connection_aborted) {
         pause_.expires_after(accept_pause);
@@ -83,7 +87,8 @@ void Listener::on_accepted(const boost::system::error_code& error, asio::ip::tcp
         } else if (!gone) {
             // std::function wants to copy what it holds.
             const auto shared = std::make_shared<asio::ip::tcp::socket>(std::move(socket));
-            shards_[shard]->call([shared, peer](Shard& owner) { owner.gateway().adopt(std::move(*shared), peer); });
+            shards_[shard]->call(
+                [shared, peer](Shard& owner) { owner.gateway().adopt(std::move(*shared), peer); });
         }
     }
     accept();

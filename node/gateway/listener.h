@@ -1,5 +1,9 @@
 #pragma once
 
+#include "node/metrics.h"
+#include "node/net/admission.h"
+#include "node/net/shard.h"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -9,14 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "node/metrics.h"
-#include "node/net/admission.h"
-#include "node/net/shard.h"
-
 namespace chatx::node {
 
-/// Takes connections in and hands them to the shards in turn. One that is not admitted is closed before a byte is read,
-/// which is the cheapest refusal there is. Lives on the loop of the first shard.
+/// Takes connections in and hands them to the shards in turn. One that is not admitted is closed
+/// before a byte is read, which is the cheapest refusal there is. Lives on the loop of the first
+/// shard.
 class Listener {
 public:
     /// All outlive the listener.
@@ -29,11 +30,14 @@ public:
     Listener& operator=(const Listener&) = delete;
     ~Listener() = default;
 
-    /// Binds. Nothing when all is well, else one sentence that says what is in the way, and whose it is. Before `start`.
+    /// Binds. Nothing when all is well, else one sentence that says what is in the way, and whose
+    /// it is. Before `start`.
     [[nodiscard]] std::optional<std::string> open();
 
     /// The endpoint with its real port.
-    [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+    [[nodiscard]] boost::asio::ip::tcp::endpoint endpoint() const {
+        return acceptor_.local_endpoint();
+    }
 
     void start();
 
@@ -42,7 +46,10 @@ public:
 
 private:
     void accept();
-    void on_accepted(const boost::system::error_code& error, boost::asio::ip::tcp::socket socket, std::size_t shard);
+    void on_accepted(
+        const boost::system::error_code& error,
+        boost::asio::ip::tcp::socket socket,
+        std::size_t shard);
 
     boost::asio::ip::tcp::endpoint endpoint_;
     std::vector<std::unique_ptr<Shard>>& shards_;

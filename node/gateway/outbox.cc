@@ -15,7 +15,8 @@ std::string BufferPool::take() {
 
 void BufferPool::give_back(std::string buffer) {
     if (buffers_.size() >= buffers_max || buffer.capacity() > buffer_bytes_max) return;
-    if (buffer.capacity() == std::string().capacity()) return;  // Has no memory that is worth keeping.
+    if (buffer.capacity() == std::string().capacity())
+        return;  // Has no memory that is worth keeping.
     buffer.clear();
     buffers_.push_back(std::move(buffer));
 }

@@ -11,8 +11,8 @@
 
 namespace chatx::node {
 
-/// Buffers that connections borrow while they have something to send, so that an idle connection holds none. Lives on
-/// one loop.
+/// Buffers that connections borrow while they have something to send, so that an idle connection
+/// holds none. Lives on one loop.
 class BufferPool {
 public:
     /// Most buffers, and most bytes in one, that are kept for the next borrower; others are freed.
@@ -40,8 +40,9 @@ public:
     virtual void on_outbox_filled() = 0;
 };
 
-/// The bytes a connection has yet to send, in order. Bounded in bytes and in age; a connection beyond a bound is cut,
-/// for a chat client that is told nothing cannot know what it missed. Lives on the shard's loop; without I/O.
+/// The bytes a connection has yet to send, in order. Bounded in bytes and in age; a connection
+/// beyond a bound is cut, for a chat client that is told nothing cannot know what it missed. Lives
+/// on the shard's loop; without I/O.
 class Outbox {
 public:
     struct Limits {
@@ -50,12 +51,15 @@ public:
     };
 
     /// All outlive the outbox.
-    Outbox(const Limits& limits, BufferPool& pool, OutboxOwner& owner) : limits_(limits), pool_(pool), owner_(owner) {}
+    Outbox(const Limits& limits, BufferPool& pool, OutboxOwner& owner)
+        : limits_(limits), pool_(pool), owner_(owner) {}
+
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
     ~Outbox();
 
-    /// Adds a frame. Beyond `bytes_max` the frame is left out and the outbox is `overflowed` for good.
+    /// Adds a frame. Beyond `bytes_max` the frame is left out and the outbox is `overflowed` for
+    /// good.
     void append(std::string_view frame);
 
     /// Where a frame is to be encoded in place, beyond any bound; call `check` after it.
@@ -63,11 +67,15 @@ public:
     void check();
 
     [[nodiscard]] bool empty() const { return sent_ == buffer_.size(); }
+
     [[nodiscard]] std::size_t size() const { return buffer_.size() - sent_; }
+
     [[nodiscard]] bool overflowed() const { return overflowed_; }
 
     /// What to send next.
-    [[nodiscard]] std::string_view pending() const { return std::string_view(buffer_).substr(sent_); }
+    [[nodiscard]] std::string_view pending() const {
+        return std::string_view(buffer_).substr(sent_);
+    }
 
     /// `count` bytes of `pending` are sent.
     void sent(std::size_t count, TimePoint now);
@@ -82,7 +90,8 @@ public:
     void clear();
 
 private:
-    // A place in the stream and when it was already waiting: while it waits, so do bytes at least that old.
+    // A place in the stream and when it was already waiting: while it waits, so do bytes at least
+    // that old.
     struct Mark {
         std::uint64_t position;
         TimePoint since;
@@ -92,8 +101,8 @@ private:
     BufferPool& pool_;
     OutboxOwner& owner_;
     std::string buffer_;
-    std::size_t sent_ = 0;             // Bytes of `buffer_` that are sent.
-    std::uint64_t sent_before_ = 0;    // Bytes sent that are no longer in `buffer_`.
+    std::size_t sent_ = 0;           // Bytes of `buffer_` that are sent.
+    std::uint64_t sent_before_ = 0;  // Bytes sent that are no longer in `buffer_`.
     std::optional<Mark> mark_;
     bool overflowed_ = false;
 };

@@ -1,10 +1,10 @@
 #include "node/gateway/pages.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "node/gateway/web_page.h"
 #include "node/process_stats.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace chatx::node {
 
@@ -26,7 +26,8 @@ std::string_view content_type(std::string_view name) {
 
 // What a page of ours may do: talk to this host, and nothing else.
 constexpr std::string_view content_policy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 }  // namespace
@@ -47,12 +48,14 @@ HttpResponse Pages::answer(const HttpRequest& request) const {
     if (request.path == "/readyz") return ready_ ? text(200, "ready\n") : text(503, "not ready\n");
     if (request.path == "/metrics" && options_.metrics) return metrics_page(metrics_);
     if (!options_.demo) return text(404, "Nothing is here.\n");
-    return request.path == "/" ? file("index.html") : file(std::string_view(request.path).substr(1));
+    return request.path == "/" ? file("index.html")
+                               : file(std::string_view(request.path).substr(1));
 }
 
 HttpResponse Pages::file(std::string_view name) const {
     const auto files = web_files();
-    const auto found = std::find_if(files.begin(), files.end(), [&](const WebFile& file) { return file.name == name; });
+    const auto found = std::find_if(
+        files.begin(), files.end(), [&](const WebFile& file) { return file.name == name; });
     if (found == files.end()) return text(404, "Nothing is here.\n");
     HttpResponse response;
     response.content_type = content_type(name);

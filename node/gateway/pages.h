@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
-#include <string>
-
 #include "node/gateway/http.h"
 #include "node/metrics.h"
+
+#include <atomic>
+#include <string>
 
 namespace chatx::node {
 
@@ -12,8 +12,8 @@ namespace chatx::node {
 class Pages {
 public:
     struct Options {
-        bool demo = false;     // Serve the demo page.
-        bool metrics = true;   // Serve `/metrics` here, and not on a listener of its own.
+        bool demo = false;    // Serve the demo page.
+        bool metrics = true;  // Serve `/metrics` here, and not on a listener of its own.
     };
 
     Pages(Options options, Metrics& metrics) : options_(options), metrics_(metrics) {}

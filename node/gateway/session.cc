@@ -2,11 +2,11 @@
 
 #include <chatx/assert.h>
 
+#include "node/payloads.h"
+
 #include <algorithm>
 #include <utility>
 #include <variant>
-
-#include "node/payloads.h"
 
 namespace chatx::node {
 
@@ -82,16 +82,17 @@ Error refusal(Reason reason, std::string detail) {
 
 }  // namespace
 
-Session::Session(const SessionOptions& options, SessionPort& port, Outbox& outbox, UserId user) :
-    options_(options),
-    port_(port),
-    outbox_(outbox),
-    user_(std::move(user)),
-    id_(port.edge().add(*this)),
-    frames_(options.frames) {}
+Session::Session(const SessionOptions& options, SessionPort& port, Outbox& outbox, UserId user)
+    : options_(options),
+      port_(port),
+      outbox_(outbox),
+      user_(std::move(user)),
+      id_(port.edge().add(*this)),
+      frames_(options.frames) {}
 
 Session::~Session() {
-    for (auto& [topic, membership] : memberships_) leave_room(membership.room);
+    for (auto& [topic, membership] : memberships_)
+        leave_room(membership.room);
     port_.edge().remove(id_);
 }
 
@@ -111,7 +112,8 @@ void Session::on_binary() {
 void Session::on_frame(Frame frame, std::size_t bytes) {
     if (frame.topic == phoenix::connection_topic) {
         if (frame.event != phoenix::heartbeat_event) return unmatched(frame);
-        return write([&](std::string& out) { phoenix::append_heartbeat_reply(out, version, frame.ref); });
+        return write(
+            [&](std::string& out) { phoenix::append_heartbeat_reply(out, version, frame.ref); });
     }
     if (within_rate(frame)) on_topic_frame(std::move(frame), bytes);
 }
@@ -129,14 +131,17 @@ void Session::handle(Memberships::iterator membership, Frame frame, std::size_t 
     if (state.joining) return hold(state, std::move(frame), bytes);
     CHATX_ASSERT(state.joined);
     if (frame.event == phoenix::join_event) return start_join(state, std::move(frame));
-    if (!frame.join_ref.is_null() && frame.join_ref != state.joined->id) return;  // Of an earlier membership.
+    if (!frame.join_ref.is_null() && frame.join_ref != state.joined->id)
+        return;  // Of an earlier membership.
     if (frame.event == phoenix::leave_event) return leave(membership, frame);
     push(state, std::move(frame));
 }
 
 void Session::hold(Membership& membership, Frame frame, std::size_t bytes) {
-    if (membership.held.size() >= options_.held_max || held_bytes_ + bytes > options_.held_bytes_max) {
-        return reply_error(frame.join_ref, frame, refusal(Reason::queue_overflow, "the join is not decided yet"));
+    if (membership.held.size() >= options_.held_max
+        || held_bytes_ + bytes > options_.held_bytes_max) {
+        return reply_error(
+            frame.join_ref, frame, refusal(Reason::queue_overflow, "the join is not decided yet"));
     }
     held_bytes_ += bytes;
     membership.held.push_back({std::move(frame), bytes});
@@ -147,7 +152,8 @@ void Session::join(Frame frame) {
     auto room = RoomId::parse(std::string_view(frame.topic).substr(room_prefix.size()));
     if (!room) return reply_error(frame.join_ref, frame, room.error());
     if (memberships_.size() >= options_.joins_max) {
-        const std::string response = R"({"reason":")" + std::string(phoenix::too_many_channels) + R"("})";
+        const std::string response =
+            R"({"reason":")" + std::string(phoenix::too_many_channels) + R"("})";
         return write([&](std::string& out) {
             phoenix::append_reply(
                 out,
@@ -155,7 +161,8 @@ void Session::join(Frame frame) {
                 {frame.join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
         });
     }
-    Membership& membership = memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}}).first->second;
+    Membership& membership =
+        memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}}).first->second;
     start_join(membership, std::move(frame));
 }
 
@@ -174,8 +181,11 @@ void Session::start_join(Membership& membership, Frame frame) {
         membership.joining = Joining{frame.join_ref, frame.ref, request, {}};
         return port_.request({membership.room, std::move(command)});
     }
-    membership.joining =
-        Joining{frame.join_ref, frame.ref, request, Asking{std::move(command), port_.now() + options_.authorize_deadline}};
+    membership.joining = Joining{
+        frame.join_ref,
+        frame.ref,
+        request,
+        Asking{std::move(command), port_.now() + options_.authorize_deadline}};
     port_.authorize({id_, request, user_, membership.room, AuthAction::join});
 }
 
@@ -184,7 +194,9 @@ void Session::leave(Memberships::iterator membership, const Frame& frame) {
     leave_room(membership->second.room);
     memberships_.erase(membership);
     reply_ok(joined.id, frame, "{}");
-    write([&](std::string& out) { phoenix::append_close(out, version, joined.join_ref, frame.topic); });
+    write([&](std::string& out) {
+        phoenix::append_close(out, version, joined.join_ref, frame.topic);
+    });
 }
 
 void Session::push(Membership& membership, Frame frame) {
@@ -200,7 +212,8 @@ void Session::push(Membership& membership, Frame frame) {
         return reply_error(id, frame, refusal(Reason::invalid_content, "no such event"));
     }
     if (pending_.size() >= options_.requests_max) {
-        return reply_error(id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
+        return reply_error(
+            id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
     }
     const std::uint64_t request = ++last_request_;
     const bool sent = frame.event == message_event ? push_message(membership, frame, request)
@@ -216,22 +229,31 @@ bool Session::push_message(Membership& membership, const Frame& frame, std::uint
         return false;
     }
     if (content->has_replaced_surrogate()) {
-        reply_error(id, frame, refusal(Reason::invalid_utf8, "`content` has half of a surrogate pair"));
+        reply_error(
+            id, frame, refusal(Reason::invalid_utf8, "`content` has half of a surrogate pair"));
         return false;
     }
     engine::Send send{
-        .reply_to = reply_to(request), .user = user_, .content = *content->as_string(), .client_id = {}, .answers = {}};
-    if (const json::Value* client_id = frame.payload.find("client_id"); client_id != nullptr && !client_id->is_null()) {
+        .reply_to = reply_to(request),
+        .user = user_,
+        .content = *content->as_string(),
+        .client_id = {},
+        .answers = {}};
+    if (const json::Value* client_id = frame.payload.find("client_id");
+        client_id != nullptr && !client_id->is_null()) {
         if (client_id->as_string() == nullptr) {
-            reply_error(id, frame, refusal(Reason::invalid_content, "`client_id` must be a string"));
+            reply_error(
+                id, frame, refusal(Reason::invalid_content, "`client_id` must be a string"));
             return false;
         }
         send.client_id = *client_id->as_string();
     }
-    if (const json::Value* answers = frame.payload.find("reply_to"); answers != nullptr && !answers->is_null()) {
+    if (const json::Value* answers = frame.payload.find("reply_to");
+        answers != nullptr && !answers->is_null()) {
         send.answers = to_message_id(*answers);
         if (!send.answers) {
-            reply_error(id, frame, refusal(Reason::invalid_content, "`reply_to` must be a message id"));
+            reply_error(
+                id, frame, refusal(Reason::invalid_content, "`reply_to` must be a message id"));
             return false;
         }
     }
@@ -240,7 +262,8 @@ bool Session::push_message(Membership& membership, const Frame& frame, std::uint
 }
 
 bool Session::push_history(Membership& membership, const Frame& frame, std::uint64_t request) {
-    port_.request({membership.room, engine::ReadHistory{reply_to(request), to_range(frame.payload)}});
+    port_.request(
+        {membership.room, engine::ReadHistory{reply_to(request), to_range(frame.payload)}});
     return true;
 }
 
@@ -301,18 +324,22 @@ void Session::accept_join(Memberships::iterator membership, const engine::JoinRe
     Membership& state = membership->second;
     const Joining joining = *std::exchange(state.joining, std::nullopt);
     const std::optional<Joined> old = std::exchange(
-        state.joined, Joined{joining.join_ref, joining.join_ref.is_null() ? joining.ref : joining.join_ref});
+        state.joined,
+        Joined{joining.join_ref, joining.join_ref.is_null() ? joining.ref : joining.join_ref});
     if (!old) port_.edge().attach(state.room, *this);
 
     const std::string response = to_json(reply, options_.node);
     write([&](std::string& out) {
-        phoenix::append_reply(out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::ok, response});
+        phoenix::append_reply(
+            out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::ok, response});
     });
-    if (old) write([&](std::string& out) { phoenix::append_close(out, version, old->join_ref, topic); });
+    if (old)
+        write([&](std::string& out) { phoenix::append_close(out, version, old->join_ref, topic); });
     if (!reply.presence) return;
     const std::string presence = to_json(*reply.presence);
     write([&](std::string& out) {
-        phoenix::append_push(out, version, {state.joined->id, topic, phoenix::presence_state_event, presence});
+        phoenix::append_push(
+            out, version, {state.joined->id, topic, phoenix::presence_state_event, presence});
     });
 }
 
@@ -324,11 +351,14 @@ void Session::refuse_join(Memberships::iterator membership, const Error& error) 
     joins_.erase(joining.request);
     const std::string response = to_json(error);
     write([&](std::string& out) {
-        phoenix::append_reply(out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::error, response});
+        phoenix::append_reply(
+            out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::error, response});
     });
     if (state.joined) {
         leave_room(state.room);
-        write([&](std::string& out) { phoenix::append_close(out, version, state.joined->join_ref, topic); });
+        write([&](std::string& out) {
+            phoenix::append_close(out, version, state.joined->join_ref, topic);
+        });
     }
     std::deque<Held> held = std::move(state.held);
     memberships_.erase(membership);
@@ -357,7 +387,9 @@ void Session::tick(TimePoint now) {
         if (joining && joining->asking && joining->asking->answer_by <= now) late.push_back(topic);
     }
     for (const std::string& topic : late) {
-        refuse_join(memberships_.find(topic), refusal(Reason::adapter_error, "the auth adapter did not answer in time"));
+        refuse_join(
+            memberships_.find(topic),
+            refusal(Reason::adapter_error, "the auth adapter did not answer in time"));
     }
 }
 
@@ -382,26 +414,31 @@ bool Session::within_rate(const Frame& frame) {
     if (++strikes_ > options_.strikes_max) {
         close(websocket::CloseCode::policy_violation, "too many frames");
     } else {
-        reply_error(frame.join_ref, frame, Error{Reason::rate_limited, "too many frames", retry_after});
+        reply_error(
+            frame.join_ref, frame, Error{Reason::rate_limited, "too many frames", retry_after});
     }
     return false;
 }
 
 void Session::reply_ok(const Ref& join_ref, const Frame& frame, std::string_view response) {
     write([&](std::string& out) {
-        phoenix::append_reply(out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::ok, response});
+        phoenix::append_reply(
+            out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::ok, response});
     });
 }
 
 void Session::reply_error(const Ref& join_ref, const Frame& frame, const Error& error) {
     const std::string response = to_json(error);
     write([&](std::string& out) {
-        phoenix::append_reply(out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
+        phoenix::append_reply(
+            out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
     });
 }
 
 void Session::unmatched(const Frame& frame) {
-    write([&](std::string& out) { phoenix::append_unmatched_topic(out, version, frame.ref, frame.topic); });
+    write([&](std::string& out) {
+        phoenix::append_unmatched_topic(out, version, frame.ref, frame.topic);
+    });
 }
 
 // Encodes a frame behind its header, whose size is known only then.

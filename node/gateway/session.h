@@ -3,6 +3,14 @@
 #include <chatx/ids.h>
 #include <chatx/time.h>
 
+#include "engine/rate_limiter.h"
+#include "node/edge.h"
+#include "node/gateway/outbox.h"
+#include "node/messages.h"
+#include "proto/json.h"
+#include "proto/phoenix.h"
+#include "proto/websocket.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,14 +19,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-
-#include "engine/rate_limiter.h"
-#include "node/edge.h"
-#include "node/gateway/outbox.h"
-#include "node/messages.h"
-#include "proto/json.h"
-#include "proto/phoenix.h"
-#include "proto/websocket.h"
 
 namespace chatx::node {
 
@@ -37,19 +37,21 @@ public:
 };
 
 struct SessionOptions {
-    std::size_t joins_max = 100;           // Memberships of one connection.
-    std::size_t requests_max = 1024;       // Requests without an answer so far.
-    std::size_t held_max = 256;            // Frames that wait for the decision on a join, of one topic.
+    std::size_t joins_max = 100;      // Memberships of one connection.
+    std::size_t requests_max = 1024;  // Requests without an answer so far.
+    std::size_t held_max = 256;       // Frames that wait for the decision on a join, of one topic.
     std::size_t held_bytes_max = 512 * 1024;  // The same in bytes as received, of all topics.
-    std::size_t strikes_max = 1000;        // Refusals for rate in a row before the connection is closed.
-    engine::RateLimiter::Options frames{.messages_per_sec = 100, .burst = 200, .buckets_max = 1};  // Heartbeats apart.
+    std::size_t strikes_max = 1000;  // Refusals for rate in a row before the connection is closed.
+    engine::RateLimiter::Options frames{
+        .messages_per_sec = 100, .burst = 200, .buckets_max = 1};  // Heartbeats apart.
     Duration authorize_deadline = std::chrono::seconds(1);
-    bool authorize = false;                // There is an auth adapter to ask.
-    std::string node;                      // The name of this node, told in join replies.
+    bool authorize = false;  // There is an auth adapter to ask.
+    std::string node;        // The name of this node, told in join replies.
 };
 
-/// One client's conversation over the Phoenix Channels protocol, V2: its memberships, each a small state machine, and
-/// the answers it waits for. Takes decoded messages, writes frames to the outbox. Without I/O; lives on its shard's loop.
+/// One client's conversation over the Phoenix Channels protocol, V2: its memberships, each a small
+/// state machine, and the answers it waits for. Takes decoded messages, writes frames to the
+/// outbox. Without I/O; lives on its shard's loop.
 ///
 /// Frames of one topic are handled in order; those behind a join wait for its decision.
 class Session final : public Subscriber {
@@ -78,7 +80,9 @@ public:
     [[nodiscard]] std::optional<proto::websocket::CloseCode> closed() const { return closed_; }
 
     [[nodiscard]] const UserId& user() const { return user_; }
+
     [[nodiscard]] std::uint64_t id() const { return id_; }
+
     [[nodiscard]] std::size_t membership_count() const { return memberships_.size(); }
 
 private:

@@ -5,7 +5,8 @@
 namespace chatx::node {
 
 AdapterPool::AdapterPool(Options options) : options_(options) {
-    for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+    for (std::size_t i = 0; i < options_.threads; ++i)
+        threads_.emplace_back([this] { work(); });
 }
 
 AdapterPool::~AdapterPool() {
@@ -29,7 +30,8 @@ void AdapterPool::stop() {
         calls_.clear();
     }
     changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    for (std::thread& thread : threads_)
+        thread.join();
     threads_.clear();
 }
 

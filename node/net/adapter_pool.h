@@ -10,8 +10,8 @@
 
 namespace chatx::node {
 
-/// Threads on which adapters may block. Calls that find the queue full are refused at once, so that adapters that hang
-/// cost their callers no more than a deadline, and memory nothing.
+/// Threads on which adapters may block. Calls that find the queue full are refused at once, so that
+/// adapters that hang cost their callers no more than a deadline, and memory nothing.
 class AdapterPool {
 public:
     struct Options {
@@ -27,7 +27,8 @@ public:
     AdapterPool& operator=(const AdapterPool&) = delete;
     ~AdapterPool();
 
-    /// Runs a call on one of the threads. False when the queue is full or the pool stops. Any thread.
+    /// Runs a call on one of the threads. False when the queue is full or the pool stops. Any
+    /// thread.
     [[nodiscard]] bool submit(Call call);
 
     /// Drops what waits and waits for the calls that run.

@@ -16,14 +16,16 @@ namespace {
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 asio::ip::address unmapped(const asio::ip::address& peer) {
-    if (peer.is_v6() && peer.to_v6().is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6());
+    if (peer.is_v6() && peer.to_v6().is_v4_mapped())
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6());
     return peer;
 }
 
 asio::ip::address network_of(const asio::ip::address& peer) {
     if (peer.is_v4()) return peer;
     auto bytes = peer.to_v6().to_bytes();
-    for (std::size_t i = bytes.size() / 2; i < bytes.size(); ++i) bytes[i] = 0;
+    for (std::size_t i = bytes.size() / 2; i < bytes.size(); ++i)
+        bytes[i] = 0;
     return asio::ip::address_v6(bytes);
 }
 

@@ -10,8 +10,9 @@
 
 namespace chatx::node {
 
-/// Counts the connections of the node, by address and by user, and says no beyond a limit. What counts as one address
-/// is an IPv4 address or the /64 that an IPv6 host may choose from; the loopback has no limit of its own. Any thread.
+/// Counts the connections of the node, by address and by user, and says no beyond a limit. What
+/// counts as one address is an IPv4 address or the /64 that an IPv6 host may choose from; the
+/// loopback has no limit of its own. Any thread.
 class Admission {
 public:
     struct Limits {

@@ -8,9 +8,9 @@
 
 namespace chatx::node {
 
-/// A queue from many threads to one loop: a lock held for one push, and one wake-up for each batch. The order of one
-/// sender's items is kept. Its length is bounded by its senders: each item answers, or is limited like, a request
-/// that is counted somewhere.
+/// A queue from many threads to one loop: a lock held for one push, and one wake-up for each batch.
+/// The order of one sender's items is kept. Its length is bounded by its senders: each item
+/// answers, or is limited like, a request that is counted somewhere.
 template <class Item>
 class Mailbox {
 public:
@@ -21,8 +21,8 @@ public:
         return items_.size() == 1;
     }
 
-    /// Adds several items, in their order, so that the receiver sees all of them at once; `items` is empty then. True as
-    /// above.
+    /// Adds several items, in their order, so that the receiver sees all of them at once; `items`
+    /// is empty then. True as above.
     [[nodiscard]] bool push_all(std::vector<Item>& items) {
         if (items.empty()) return false;
         const std::lock_guard lock(mutex_);

@@ -12,8 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The inode of the socket that listens on the port, from the kernel's table: column 1 is the local address with the
-/// port in hexadecimal, column 3 the state (0A: listening), column 9 the inode.
+/// The inode of the socket that listens on the port, from the kernel's table: column 1 is the local
+/// address with the port in hexadecimal, column 3 the state (0A: listening), column 9 the inode.
 std::optional<std::string> listening_inode(const char* table, std::uint16_t port) {
     std::ifstream lines(table);
     std::string line;
@@ -21,7 +21,8 @@ std::optional<std::string> listening_inode(const char* table, std::uint16_t port
     while (std::getline(lines, line)) {
         std::istringstream columns(line);
         std::string slot, local, remote, state, queues, timer, retransmits, user, timeout, inode;
-        columns >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
+        columns >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user
+            >> timeout >> inode;
         const std::size_t colon = local.rfind(':');
         if (!columns || colon == local.npos || state != "0A") continue;
         if (std::stoul(local.substr(colon + 1), nullptr, 16) == port) return inode;
@@ -48,7 +49,9 @@ std::string port_owner(std::uint16_t port) {
     std::error_code error;
     for (const auto& process : fs::directory_iterator("/proc", error)) {
         const std::string id = process.path().filename();
-        if (std::isdigit(static_cast<unsigned char>(id.front())) == 0 || !holds(process.path(), link)) continue;
+        if (std::isdigit(static_cast<unsigned char>(id.front())) == 0
+            || !holds(process.path(), link))
+            continue;
         std::string name;
         std::getline(std::ifstream(process.path() / "comm"), name);
         return name + " (process " + id + ")";

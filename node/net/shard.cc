@@ -21,7 +21,8 @@ auto contained(Call&& call) -> std::optional<decltype(call())> {
     try {
         return call();
     } catch (...) {
-        return std::nullopt;  // Counted by whoever asked: an adapter's failure has a rule of its own.
+        return std::nullopt;  // Counted by whoever asked: an adapter's failure has a rule of its
+                              // own.
     }
 }
 
@@ -31,23 +32,23 @@ std::size_t processor_count() {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-Shard::Shard(Options options, Wiring wiring) :
-    options_(std::move(options)),
-    wiring_(std::move(wiring)),
-    io_(1),
-    work_(io_.get_executor()),
-    core_(options_.place, options_.rooms, options_.chain, entropy_),
-    gateway_(
-        io_,
-        options_.gateway,
-        {.port = *this,
-         .admission = wiring_.admission,
-         .metrics = wiring_.metrics,
-         .log = wiring_.log,
-         .page = wiring_.page,
-         .turn = [this] { turn(); }}),
-    outgoing_(options_.place.shards),
-    timer_(io_) {}
+Shard::Shard(Options options, Wiring wiring)
+    : options_(std::move(options)),
+      wiring_(std::move(wiring)),
+      io_(1),
+      work_(io_.get_executor()),
+      core_(options_.place, options_.rooms, options_.chain, entropy_),
+      gateway_(
+          io_,
+          options_.gateway,
+          {.port = *this,
+           .admission = wiring_.admission,
+           .metrics = wiring_.metrics,
+           .log = wiring_.log,
+           .page = wiring_.page,
+           .turn = [this] { turn(); }}),
+      outgoing_(options_.place.shards),
+      timer_(io_) {}
 
 Shard::~Shard() {
     stop();
@@ -89,7 +90,8 @@ void Shard::turn() {
 
 void Shard::read_mailbox() {
     mailbox_.take(received_);
-    for (ShardMessage& message : received_) core_.push(std::move(message));
+    for (ShardMessage& message : received_)
+        core_.push(std::move(message));
     received_.clear();
     turn();
 }
@@ -119,11 +121,13 @@ void Shard::perform(std::vector<ShardAction>& actions) {
     send_outgoing();
 }
 
-// All that a turn has for another shard arrives there at once, so that it goes out to the sockets at once too.
+// All that a turn has for another shard arrives there at once, so that it goes out to the sockets
+// at once too.
 void Shard::send_outgoing() {
     for (std::size_t i = 0; i < outgoing_.size(); ++i) {
         Shard& shard = *wiring_.shards[i];
-        if (shard.mailbox_.push_all(outgoing_[i])) asio::post(shard.io_, [&shard] { shard.read_mailbox(); });
+        if (shard.mailbox_.push_all(outgoing_[i]))
+            asio::post(shard.io_, [&shard] { shard.read_mailbox(); });
     }
 }
 
@@ -165,16 +169,20 @@ void Shard::perform(Authorize question) {
     const std::uint64_t connection = question.connection;
     const std::uint64_t request = question.request;
     const bool taken = wiring_.adapters.submit([this, question = std::move(question)] {
-        auto result = contained(
-            [&] { return wiring_.checks.auth->authorize(question.user, question.room, question.action); });
+        auto result = contained([&] {
+            return wiring_.checks.auth->authorize(question.user, question.room, question.action);
+        });
         post(Authorized{
             question.connection,
             question.request,
-            result ? *std::move(result) : Result<Done>(Error{Reason::adapter_error, "the auth adapter threw", {}})});
+            result ? *std::move(result)
+                   : Result<Done>(Error{Reason::adapter_error, "the auth adapter threw", {}})});
     });
     if (!taken) {
-        core_.push(
-            Authorized{connection, request, Error{Reason::adapter_error, "the adapters are busy", std::nullopt}});
+        core_.push(Authorized{
+            connection,
+            request,
+            Error{Reason::adapter_error, "the adapters are busy", std::nullopt}});
     }
 }
 
@@ -186,18 +194,21 @@ std::optional<Verdict> Shard::run_check(const engine::Stage& stage, const Draft&
     const CheckAdapters& checks = wiring_.checks;
     switch (stage.kind) {
         case engine::Stage::Kind::auth: {
-            const auto result =
-                contained([&] { return checks.auth->authorize(draft.user, draft.room, AuthAction::send); });
+            const auto result = contained(
+                [&] { return checks.auth->authorize(draft.user, draft.room, AuthAction::send); });
             if (!result) return std::nullopt;
             return *result ? Verdict::pass() : Verdict::reject(result->error());
         }
-        case engine::Stage::Kind::moderation: return contained([&] { return checks.moderation->check(draft); });
+        case engine::Stage::Kind::moderation:
+            return contained([&] { return checks.moderation->check(draft); });
         case engine::Stage::Kind::custom:
             for (Middleware* middleware : checks.custom) {
-                if (middleware->name() == stage.name) return contained([&] { return middleware->handle(draft); });
+                if (middleware->name() == stage.name)
+                    return contained([&] { return middleware->handle(draft); });
             }
             return std::nullopt;
-        case engine::Stage::Kind::rate_limit: return std::nullopt;  // The room's own; never asked here.
+        case engine::Stage::Kind::rate_limit:
+            return std::nullopt;  // The room's own; never asked here.
     }
     return std::nullopt;
 }

@@ -2,16 +2,6 @@
 
 #include <chatx/adapters.h>
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <thread>
-#include <vector>
-
 #include "engine/middleware.h"
 #include "node/core.h"
 #include "node/gateway/gateway.h"
@@ -22,6 +12,16 @@
 #include "node/net/mailbox.h"
 #include "node/net/store_worker.h"
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
 namespace chatx::node {
 
 /// The adapters that checks call. A null one lets everything pass; the chain leaves its stage out.
@@ -31,8 +31,9 @@ struct CheckAdapters {
     std::vector<Middleware*> custom;
 };
 
-/// One loop on a thread of its own: a core, a gateway, and the pipes between them, the other shards, the store and the
-/// adapters. Everything in it happens on its thread, apart from `post` and `call`.
+/// One loop on a thread of its own: a core, a gateway, and the pipes between them, the other
+/// shards, the store and the adapters. Everything in it happens on its thread, apart from `post`
+/// and `call`.
 class Shard final : public SessionPort {
 public:
     struct Options {
@@ -72,8 +73,11 @@ public:
     void call(std::function<void(Shard&)> what);
 
     [[nodiscard]] boost::asio::io_context& io() { return io_; }
+
     [[nodiscard]] Core& core() { return core_; }
+
     [[nodiscard]] Gateway& gateway() { return gateway_; }
+
     [[nodiscard]] StoreWorker* store() const { return wiring_.store; }
 
     /// Lets delivery wait for nothing any more; true when all is delivered and logged.
@@ -84,8 +88,11 @@ public:
 
     // For sessions.
     void request(RoomCommand command) override { core_.request(std::move(command)); }
+
     void authorize(Authorize question) override { core_.authorize(std::move(question)); }
+
     Edge& edge() override { return core_.edge(); }
+
     [[nodiscard]] TimePoint now() const override { return monotonic_now(); }
 
 private:
@@ -94,7 +101,9 @@ private:
     void wait_tick();
     void tick();
     void perform(std::vector<ShardAction>& actions);
+
     void perform(Post post) { outgoing_[post.shard].push_back(std::move(post.message)); }
+
     void perform(OpenRoom request);
     void perform(AppendLog entry);
     void perform(const TruncateLog& archived);
@@ -104,7 +113,8 @@ private:
     void perform(GiveUp letters);
     void perform(Authorize question);
     void perform(const engine::Event& event);
-    [[nodiscard]] std::optional<Verdict> run_check(const engine::Stage& stage, const Draft& draft) const;
+    [[nodiscard]] std::optional<Verdict> run_check(
+        const engine::Stage& stage, const Draft& draft) const;
 
     Options options_;
     Wiring wiring_;

@@ -1,17 +1,18 @@
 #include "node/net/store_worker.h"
 
+#include "node/net/clock.h"
+
 #include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <utility>
 
-#include "node/net/clock.h"
-
 namespace chatx::node {
 
 namespace {
 
-/// Most entries in one transaction: what a reply waits for stays short, and so does the write-ahead log.
+/// Most entries in one transaction: what a reply waits for stays short, and so does the write-ahead
+/// log.
 constexpr std::size_t group_max = 4096;
 
 constexpr auto renew_pause = std::chrono::milliseconds(250);
@@ -24,22 +25,22 @@ auto contained(Call&& call) -> decltype(call()) {
     } catch (const std::exception& exception) {
         return Error{Reason::adapter_error, exception.what(), std::nullopt};
     } catch (...) {
-        return Error{Reason::adapter_error, "the store threw something that is no exception", std::nullopt};
+        return Error{
+            Reason::adapter_error, "the store threw something that is no exception", std::nullopt};
     }
 }
 
 }  // namespace
 
-StoreWorker::StoreWorker(
-    Stores stores, Reply reply, Observer observer) :
-    log_(stores.log),
-    archive_(stores.archive),
-    dead_letters_(stores.dead_letters),
-    recent_max_(stores.recent_max),
-    reply_(std::move(reply)),
-    observer_(std::move(observer)),
-    writer_([this] { write_loop(); }),
-    reader_([this] { read_loop(); }) {}
+StoreWorker::StoreWorker(Stores stores, Reply reply, Observer observer)
+    : log_(stores.log),
+      archive_(stores.archive),
+      dead_letters_(stores.dead_letters),
+      recent_max_(stores.recent_max),
+      reply_(std::move(reply)),
+      observer_(std::move(observer)),
+      writer_([this] { write_loop(); }),
+      reader_([this] { read_loop(); }) {}
 
 StoreWorker::~StoreWorker() {
     stop();
@@ -63,8 +64,10 @@ void StoreWorker::save(std::uint16_t shard, SaveBatch batch) {
 
 void StoreWorker::truncate(const TruncateLog& archived) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [room, seq] : archived.rooms) archived_.push_back({room, seq});
-    // Nobody waits for it: it is done when the writer comes round for something else, or at the end.
+    for (const auto& [room, seq] : archived.rooms)
+        archived_.push_back({room, seq});
+    // Nobody waits for it: it is done when the writer comes round for something else, or at the
+    // end.
 }
 
 void StoreWorker::keep(GiveUp letters) {
@@ -83,7 +86,9 @@ void StoreWorker::keep(GiveUp letters) {
         const auto result = contained([&] { return dead_letters_.add(dead); });
         if (!result) observer_.failed("keeping dead letters", result.error());
         if (result && *result < dead.size()) {
-            observer_.failed("keeping dead letters", Error{Reason::queue_overflow, "the dead-letter store is full", {}});
+            observer_.failed(
+                "keeping dead letters",
+                Error{Reason::queue_overflow, "the dead-letter store is full", {}});
         }
     });
 }
@@ -91,7 +96,8 @@ void StoreWorker::keep(GiveUp letters) {
 void StoreWorker::open(std::uint16_t shard, OpenRoom request) {
     on_reader([this, shard, room = std::move(request.room)] {
         auto stored = contained([&] { return log_.open_room(room, recent_max_); });
-        if (stored) return reply_(shard, RoomOpened{room, std::move(stored->state), stored->archived});
+        if (stored)
+            return reply_(shard, RoomOpened{room, std::move(stored->state), stored->archived});
         observer_.failed("opening a room", stored.error());
         reply_(shard, RoomOpened{room, stored.error(), {}});
     });
@@ -139,7 +145,9 @@ void StoreWorker::write_loop() {
         bool last = false;
         {
             std::unique_lock lock(mutex_);
-            const auto ready = [this] { return stopping_ || !appends_.empty() || !write_jobs_.empty(); };
+            const auto ready = [this] {
+                return stopping_ || !appends_.empty() || !write_jobs_.empty();
+            };
             if (failed_.empty()) {
                 write_changed_.wait(lock, ready);
             } else {
@@ -150,7 +158,8 @@ void StoreWorker::write_loop() {
             last = stopping_ && appends.empty() && jobs.empty();
         }
         commit(std::move(appends));
-        for (const Job& job : jobs) job();
+        for (const Job& job : jobs)
+            job();
         if (!jobs.empty() || last) forget_archived();
         if (!failed_.empty()) renew_epochs();
         if (last) return;
@@ -173,10 +182,12 @@ void StoreWorker::read_loop() {
 
 void StoreWorker::commit(std::vector<Append> appends) {
     // A room that waits for a new epoch cannot go on under the old one.
-    const auto doomed = std::stable_partition(appends.begin(), appends.end(), [this](const Append& append) {
-        return failed_.find(append.message->room) == failed_.end();
-    });
-    for (auto append = doomed; append != appends.end(); ++append) fail(append->message->room, {append->shard, 1});
+    const auto doomed =
+        std::stable_partition(appends.begin(), appends.end(), [this](const Append& append) {
+            return failed_.find(append.message->room) == failed_.end();
+        });
+    for (auto append = doomed; append != appends.end(); ++append)
+        fail(append->message->room, {append->shard, 1});
     appends.erase(doomed, appends.end());
 
     std::span<const Append> rest = appends;
@@ -190,7 +201,9 @@ void StoreWorker::commit(std::vector<Append> appends) {
 bool StoreWorker::commit_group(std::span<const Append> group) {
     std::vector<MessagePtr> messages;
     messages.reserve(group.size());
-    std::transform(group.begin(), group.end(), std::back_inserter(messages), [](const Append& a) { return a.message; });
+    std::transform(group.begin(), group.end(), std::back_inserter(messages), [](const Append& a) {
+        return a.message;
+    });
 
     const TimePoint started = monotonic_now();
     const auto result = contained([&] { return log_.append(messages); });
@@ -201,15 +214,18 @@ bool StoreWorker::commit_group(std::span<const Append> group) {
     observer_.appended(monotonic_now() - started, messages.size());
 
     std::map<std::uint16_t, Committed> by_shard;
-    for (const Append& append : group) by_shard[append.shard].messages.push_back(append.message);
-    for (auto& [shard, committed] : by_shard) reply_(shard, std::move(committed));
+    for (const Append& append : group)
+        by_shard[append.shard].messages.push_back(append.message);
+    for (auto& [shard, committed] : by_shard)
+        reply_(shard, std::move(committed));
     return true;
 }
 
 // One room's trouble is not that of the others.
 void StoreWorker::commit_by_room(std::span<const Append> group) {
     std::map<RoomId, std::vector<Append>> by_room;
-    for (const Append& append : group) by_room[append.message->room].push_back(append);
+    for (const Append& append : group)
+        by_room[append.message->room].push_back(append);
     for (const auto& [room, appends] : by_room) {
         const bool alone = by_room.size() == 1;  // Then this very batch has just failed.
         if (alone || !commit_group(appends)) fail(room, {appends.front().shard, appends.size()});
@@ -225,7 +241,8 @@ void StoreWorker::fail(const RoomId& room, FailedRoom failure) {
 void StoreWorker::renew_epochs() {
     const auto epoch = contained([&] { return log_.begin_epoch(wall_now()); });
     if (!epoch) return observer_.failed("beginning an epoch", epoch.error());
-    for (const auto& [room, failure] : failed_) reply_(failure.shard, AppendFailed{room, *epoch, failure.entries});
+    for (const auto& [room, failure] : failed_)
+        reply_(failure.shard, AppendFailed{room, *epoch, failure.entries});
     failed_.clear();
 }
 

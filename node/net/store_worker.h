@@ -3,6 +3,10 @@
 #include <chatx/adapters.h>
 #include <chatx/ids.h>
 
+#include "node/messages.h"
+#include "node/store/dead_letters.h"
+#include "node/store/log.h"
+
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -15,16 +19,14 @@
 #include <variant>
 #include <vector>
 
-#include "node/messages.h"
-#include "node/store/dead_letters.h"
-#include "node/store/log.h"
-
 namespace chatx::node {
 
-/// The threads on which the store blocks: one writes, one reads. All entries that are waiting when the writer comes
-/// round go into one transaction (group commit), so that under load one fsync serves many messages.
+/// The threads on which the store blocks: one writes, one reads. All entries that are waiting when
+/// the writer comes round go into one transaction (group commit), so that under load one fsync
+/// serves many messages.
 ///
-/// The writer's queue is bounded by those who fill it: a room's queue, the log backlog of a shard, one batch of delivery.
+/// The writer's queue is bounded by those who fill it: a room's queue, the log backlog of a shard,
+/// one batch of delivery.
 class StoreWorker {
 public:
     struct Stores {

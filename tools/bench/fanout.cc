@@ -1,13 +1,13 @@
 #include "tools/bench/fanout.h"
 
-#include <chrono>
-#include <memory>
-
 #include "proto/websocket.h"
 #include "tools/bench/floor.h"
 #include "tools/bench/node_process.h"
 #include "tools/bench/process.h"
 #include "tools/bench/swarm.h"
+
+#include <chrono>
+#include <memory>
 
 namespace chatx::tools {
 
@@ -15,9 +15,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Repeats a round for a while and returns the deliveries made in each second of the server's CPU time.
+/// Repeats a round for a while and returns the deliveries made in each second of the server's CPU
+/// time.
 double per_cpu_second(
-    const Process& server, double seconds, std::size_t deliveries_per_round, const std::function<void()>& round) {
+    const Process& server,
+    double seconds,
+    std::size_t deliveries_per_round,
+    const std::function<void()>& round) {
     const auto end = Clock::now() + std::chrono::duration<double>(seconds);
     const auto cpu_before = server.cpu_time();
     std::size_t deliveries = 0;
@@ -32,8 +36,8 @@ double per_cpu_second(
 /// A room with its subscribers and one more client that talks.
 class Ours {
 public:
-    explicit Ours(const FanoutOptions& options) :
-        node_(options.node, options.loud), clients_(node_.port(), options.subscribers + 1) {
+    explicit Ours(const FanoutOptions& options)
+        : node_(options.node, options.loud), clients_(node_.port(), options.subscribers + 1) {
         clients_.upgrade([](std::size_t client) {
             return "/socket/websocket?vsn=2.0.0&user_id=bench-" + std::to_string(client);
         });
@@ -44,12 +48,16 @@ public:
         }
         const std::string content(options.content_bytes, 'x');
         for (std::size_t i = 0; i < options.undelivered; ++i) {
-            messages_.push_back(R"(["1","2","room:bench","new_message",{"content":")" + content + R"("}])");
+            messages_.push_back(
+                R"(["1","2","room:bench","new_message",{"content":")" + content + R"("}])");
         }
     }
 
     [[nodiscard]] const Process& process() const { return node_.process(); }
-    [[nodiscard]] std::size_t deliveries_per_round() const { return messages_.size() * clients_.size(); }
+
+    [[nodiscard]] std::size_t deliveries_per_round() const {
+        return messages_.size() * clients_.size();
+    }
 
     void round() {
         clients_.send(0, messages_);
@@ -58,8 +66,10 @@ public:
 
     /// As many bytes as one of our broadcasts has.
     [[nodiscard]] std::string frame() const {
-        const std::string text = R"([null,null,"room:bench","new_message",{"id":"501809004654100480","room_id":"bench",)"
-            R"("user_id":"bench-0",)" + messages_.front().substr(39, messages_.front().size() - 41)
+        const std::string text =
+            R"([null,null,"room:bench","new_message",{"id":"501809004654100480","room_id":"bench",)"
+            R"("user_id":"bench-0",)"
+            + messages_.front().substr(39, messages_.front().size() - 41)
             + R"(,"inserted_at":1795509894935,"seq":100000,"epoch":"0-1a20cbab70e-0"}])";
         std::string frame;
         proto::websocket::append_frame(frame, proto::websocket::Opcode::text, text);
@@ -74,7 +84,8 @@ private:
 
 std::string repeat(const std::string& text, std::size_t times) {
     std::string result;
-    for (std::size_t i = 0; i < times; ++i) result += text;
+    for (std::size_t i = 0; i < times; ++i)
+        result += text;
     return result;
 }
 
@@ -93,10 +104,11 @@ std::vector<FanoutRound> measure_fanout(
         FanoutRound round;
         round.ours = per_cpu_second(
             ours.process(), options.seconds, ours.deliveries_per_round(), [&] { ours.round(); });
-        round.floor = per_cpu_second(floor.process(), options.seconds, ours.deliveries_per_round(), [&] {
-            floor.send();
-            sockets.expect_bytes(frames.size() * sockets.size());
-        });
+        round.floor =
+            per_cpu_second(floor.process(), options.seconds, ours.deliveries_per_round(), [&] {
+                floor.send();
+                sockets.expect_bytes(frames.size() * sockets.size());
+            });
         rounds.push_back(round);
         progress(rounds.size());
     }

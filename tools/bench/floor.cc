@@ -18,7 +18,8 @@ namespace {
 
 void send_whole(int socket, std::string_view bytes) {
     while (!bytes.empty()) {
-        const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        const ssize_t sent =
+            ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
             bytes.remove_prefix(static_cast<std::size_t>(sent));
             continue;
@@ -29,18 +30,19 @@ void send_whole(int socket, std::string_view bytes) {
 }
 
 void read_exactly(int from, void* to, std::size_t size) {
-    if (read(from, to, size) != static_cast<ssize_t>(size)) throw std::runtime_error("the floor program is gone");
+    if (read(from, to, size) != static_cast<ssize_t>(size))
+        throw std::runtime_error("the floor program is gone");
 }
 
 }  // namespace
 
 Floor::Floor(std::string_view bytes) : Floor(open(), bytes) {}
 
-Floor::Floor(const Pipes& pipes, std::string_view bytes) :
-    commands_(pipes.commands_in),
-    answers_(pipes.answers_out),
-    port_(pipes.port),
-    process_(Process::fork([&] { serve(pipes, bytes); })) {
+Floor::Floor(const Pipes& pipes, std::string_view bytes)
+    : commands_(pipes.commands_in),
+      answers_(pipes.answers_out),
+      port_(pipes.port),
+      process_(Process::fork([&] { serve(pipes, bytes); })) {
     close(pipes.listener);
     close(pipes.commands_out);
     close(pipes.answers_in);
@@ -74,19 +76,22 @@ Floor::Pipes Floor::open() {
     return pipes;
 }
 
-// A command is a number: how many clients to accept, or 0 for a round of sends. Each is answered with a byte.
+// A command is a number: how many clients to accept, or 0 for a round of sends. Each is answered
+// with a byte.
 void Floor::serve(const Pipes& pipes, std::string_view bytes) {
     close(pipes.commands_in);
     std::vector<int> clients;
     std::size_t command = 0;
     while (read(pipes.commands_out, &command, sizeof command) == sizeof command) {
         for (std::size_t i = 0; i < command; ++i) {
-            clients.push_back(::accept4(pipes.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            clients.push_back(
+                ::accept4(pipes.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
             const int on = 1;
             setsockopt(clients.back(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
         if (command == 0) {
-            for (const int client : clients) send_whole(client, bytes);
+            for (const int client : clients)
+                send_whole(client, bytes);
         }
         const char done = 1;
         if (write(pipes.answers_in, &done, 1) != 1) return;
@@ -95,7 +100,8 @@ void Floor::serve(const Pipes& pipes, std::string_view bytes) {
 
 void Floor::accept(std::size_t count) {
     char done = 0;
-    if (write(commands_, &count, sizeof count) != sizeof count) throw std::runtime_error("the floor program is gone");
+    if (write(commands_, &count, sizeof count) != sizeof count)
+        throw std::runtime_error("the floor program is gone");
     read_exactly(answers_, &done, 1);
 }
 

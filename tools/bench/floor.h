@@ -1,15 +1,16 @@
 #pragma once
 
+#include "tools/bench/process.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include "tools/bench/process.h"
-
 namespace chatx::tools {
 
-/// What any server that fans out over TCP pays at least: a process that holds plain sockets and, when told to, makes
-/// one non-blocking send of bytes made beforehand on each. No framing, no order, no room.
+/// What any server that fans out over TCP pays at least: a process that holds plain sockets and,
+/// when told to, makes one non-blocking send of bytes made beforehand on each. No framing, no
+/// order, no room.
 class Floor {
 public:
     /// Starts it. `bytes` is what each socket gets in one round.
@@ -19,6 +20,7 @@ public:
     ~Floor();
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
+
     [[nodiscard]] const Process& process() const { return process_; }
 
     /// Lets it take in the clients that have connected.

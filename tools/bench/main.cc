@@ -1,3 +1,5 @@
+#include "tools/bench/fanout.h"
+
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "tools/bench/fanout.h"
-
 namespace {
 
 using namespace chatx::tools;
@@ -17,7 +17,8 @@ using namespace chatx::tools;
 template <class Value>
 double median(const std::vector<FanoutRound>& rounds, Value&& value) {
     std::vector<double> values;
-    for (const FanoutRound& round : rounds) values.push_back(value(round));
+    for (const FanoutRound& round : rounds)
+        values.push_back(value(round));
     std::sort(values.begin(), values.end());
     return values[values.size() / 2];
 }
@@ -31,7 +32,12 @@ void print_table(const FanoutOptions& options, const std::vector<FanoutRound>& r
         options.undelivered,
         options.content_bytes);
     for (std::size_t i = 0; i < rounds.size(); ++i) {
-        std::printf("%5zu %12.0f %12.0f %8.2f\n", i + 1, rounds[i].ours, rounds[i].floor, rounds[i].ratio());
+        std::printf(
+            "%5zu %12.0f %12.0f %8.2f\n",
+            i + 1,
+            rounds[i].ours,
+            rounds[i].floor,
+            rounds[i].ratio());
     }
     std::printf(
         "median%12.0f %12.0f %8.2f\n",
@@ -53,18 +59,27 @@ int fanout(const FanoutOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Measures a node against the least that its work can cost. Loopback only.", "chatx-bench");
+    CLI::App app(
+        "Measures a node against the least that its work can cost. Loopback only.", "chatx-bench");
     app.require_subcommand(1);
     FanoutOptions options;
-    options.node = (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "chatxd").string();
-    CLI::App* command = app.add_subcommand("fanout", "Deliveries of one room for each second of the server's CPU");
+    options.node =
+        (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "chatxd").string();
+    CLI::App* command =
+        app.add_subcommand("fanout", "Deliveries of one room for each second of the server's CPU");
     command->add_option("--node", options.node, "The chatxd to measure")->capture_default_str();
-    command->add_option("--subscribers", options.subscribers)->check(CLI::Range(1, 15'000))->capture_default_str();
+    command->add_option("--subscribers", options.subscribers)
+        ->check(CLI::Range(1, 15'000))
+        ->capture_default_str();
     command->add_option("--undelivered", options.undelivered, "Messages on their way at a time")
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
-    command->add_option("--content", options.content_bytes, "Bytes")->check(CLI::Range(1, 4096))->capture_default_str();
-    command->add_option("--rounds", options.rounds)->check(CLI::Range(1, 100))->capture_default_str();
+    command->add_option("--content", options.content_bytes, "Bytes")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str();
+    command->add_option("--rounds", options.rounds)
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
     command->add_option("--seconds", options.seconds, "Of each measurement")
         ->check(CLI::Range(0.1, 60.0))
         ->capture_default_str();

@@ -27,7 +27,7 @@ std::uint16_t free_port() {
     sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
     const bool bound = bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0
-        && getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+                       && getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0;
     close(socket);
     if (!bound) throw std::runtime_error("no free port");
     return ntohs(address.sin_port);
@@ -36,25 +36,26 @@ std::uint16_t free_port() {
 bool accepts(std::uint16_t port) {
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in address = loopback(port);
-    const bool connected = connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const bool connected =
+        connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     close(socket);
     return connected;
 }
 
 }  // namespace
 
-NodeProcess::NodeProcess(const std::string& program, bool loud) :
-    port_(free_port()),
-    process_(Process::run(
-        {program,
-         "--dev",
-         "--listen",
-         "127.0.0.1:" + std::to_string(port_),
-         "--set",
-         "rate_limit.messages_per_sec=0",
-         "--set",
-         "limits.frames_per_sec=0"},
-        loud)) {
+NodeProcess::NodeProcess(const std::string& program, bool loud)
+    : port_(free_port()),
+      process_(Process::run(
+          {program,
+           "--dev",
+           "--listen",
+           "127.0.0.1:" + std::to_string(port_),
+           "--set",
+           "rate_limit.messages_per_sec=0",
+           "--set",
+           "limits.frames_per_sec=0"},
+          loud)) {
     for (int tries = 0; tries < 100; ++tries) {
         if (accepts(port_)) return;
         if (!process_.running()) break;

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "tools/bench/process.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "tools/bench/process.h"
 
 namespace chatx::tools {
 
@@ -15,6 +15,7 @@ public:
     NodeProcess(const std::string& program, bool loud);
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
+
     [[nodiscard]] const Process& process() const { return process_; }
 
 private:

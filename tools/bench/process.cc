@@ -37,7 +37,8 @@ Process Process::run(const std::vector<std::string>& command, bool loud) {
     end_with_parent();
     if (!loud) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
     std::vector<char*> arguments;
-    for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : command)
+        arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
     execv(arguments.front(), arguments.data());
     _exit(127);

@@ -31,6 +31,7 @@ public:
     [[nodiscard]] std::size_t resident_bytes() const;
 
     [[nodiscard]] bool running() const;
+
     [[nodiscard]] pid_t id() const { return id_; }
 
 private:

@@ -11,9 +11,10 @@
 #include <string_view>
 #include <vector>
 
-/// The doors of the engine: what a program plugs in. An adapter may block, throw or answer nonsense: calls run on
-/// worker threads, never on a room's loop, and every failure is contained, counted and answered by a stated rule. An
-/// adapter is called by several threads at once unless its comment says otherwise. It outlives the engine it serves.
+/// The doors of the engine: what a program plugs in. An adapter may block, throw or answer
+/// nonsense: calls run on worker threads, never on a room's loop, and every failure is contained,
+/// counted and answered by a stated rule. An adapter is called by several threads at once unless
+/// its comment says otherwise. It outlives the engine it serves.
 namespace chatx {
 
 /// Which messages of a room to read. Without `after_id`, `after` and `before`: the latest.
@@ -33,12 +34,15 @@ inline constexpr std::uint32_t history_page_max = 200;
 struct HistoryPage {
     std::vector<MessagePtr> messages;  // In order of seq.
     bool more = false;                 // There are further messages in the direction that was read.
-    bool anchor_known = true;          // False when `after_id` names no message here; then `messages` is empty.
-    std::optional<Seq> anchor;         // The place of `after_id`. Without it a hole right behind it goes unnoticed.
+    bool anchor_known =
+        true;  // False when `after_id` names no message here; then `messages` is empty.
+    std::optional<Seq>
+        anchor;  // The place of `after_id`. Without it a hole right behind it goes unnoticed.
 };
 
-/// Keeps history: the archive. Writes are keyed by (room, epoch, seq) and by id: saving a message twice is no error and
-/// makes one row. Called by one thread at a time for `save`, by any for `load`.
+/// Keeps history: the archive. Writes are keyed by (room, epoch, seq) and by id: saving a message
+/// twice is no error and makes one row. Called by one thread at a time for `save`, by any for
+/// `load`.
 class Persistence {
 public:
     Persistence() = default;
@@ -53,7 +57,8 @@ public:
     virtual Result<HistoryPage> load(const RoomId& room, const HistoryRange& range) = 0;
 };
 
-/// Tells users who are not connected that something was said. At least once: the id tells repetitions.
+/// Tells users who are not connected that something was said. At least once: the id tells
+/// repetitions.
 class Notifier {
 public:
     Notifier() = default;
@@ -70,10 +75,13 @@ struct Verdict {
 
     Kind kind = Kind::pass;
     Error error;          // With `reject`.
-    std::string content;  // With `replace`: what is stored in place of the sender's content; validated again.
+    std::string content;  // With `replace`: what is stored in place of the sender's content;
+                          // validated again.
 
     static Verdict pass() { return {}; }
+
     static Verdict reject(Error error) { return {Kind::reject, std::move(error), {}}; }
+
     static Verdict replace(std::string content) { return {Kind::replace, {}, std::move(content)}; }
 
     bool operator==(const Verdict&) const = default;
@@ -88,8 +96,8 @@ struct Draft {
     std::optional<MessageId> reply_to;
 };
 
-/// Decides whether a message may be said. Answers within 1 s or counts as failed; failing rejects the message with
-/// `adapter_error`, unless `moderation_failure = "open"`.
+/// Decides whether a message may be said. Answers within 1 s or counts as failed; failing rejects
+/// the message with `adapter_error`, unless `moderation_failure = "open"`.
 class Moderation {
 public:
     Moderation() = default;
@@ -106,7 +114,8 @@ enum class AuthAction : std::uint8_t { join, subscribe, send };
 /// The name of an action: `join`, `subscribe` or `send`.
 std::string_view to_text(AuthAction action);
 
-/// Decides who may do what. Answers within 1 s or counts as failed; failing refuses with `adapter_error`, always.
+/// Decides who may do what. Answers within 1 s or counts as failed; failing refuses with
+/// `adapter_error`, always.
 class Auth {
 public:
     Auth() = default;
@@ -118,8 +127,8 @@ public:
     virtual Result<Done> authorize(const UserId& user, const RoomId& room, AuthAction action) = 0;
 };
 
-/// A step of its own in the chain that every message passes, named in `middlewares`. Same rules as Moderation: 1 s,
-/// failing rejects with `adapter_error`.
+/// A step of its own in the chain that every message passes, named in `middlewares`. Same rules as
+/// Moderation: 1 s, failing rejects with `adapter_error`.
 class Middleware {
 public:
     Middleware() = default;

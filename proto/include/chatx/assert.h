@@ -7,7 +7,8 @@ namespace chatx::detail {
 
 }  // namespace chatx::detail
 
-/// Ends the process when something that cannot happen has happened. On in every build. What a client, a peer, a
-/// file or an adapter said can always happen: that is a Result, never an assertion.
+/// Ends the process when something that cannot happen has happened. On in every build. What a
+/// client, a peer, a file or an adapter said can always happen: that is a Result, never an
+/// assertion.
 #define CHATX_ASSERT(expression) \
     ((expression) ? void(0) : ::chatx::detail::assert_failed(#expression, __FILE__, __LINE__))

@@ -4,8 +4,8 @@
 
 namespace chatx {
 
-/// Where random numbers come from. The node draws them from the system, tests and the simulator from a seed.
-/// Not for secrets. Lives on one loop.
+/// Where random numbers come from. The node draws them from the system, tests and the simulator
+/// from a seed. Not for secrets. Lives on one loop.
 class Entropy {
 public:
     Entropy() = default;
@@ -16,8 +16,8 @@ public:
     /// 64 evenly distributed bits.
     virtual std::uint64_t next() = 0;
 
-    /// A number from 0 to `bound` - 1; 0 when `bound` is 0. Lemire's multiply-shift; its bias is below
-    /// `bound` / 2^64.
+    /// A number from 0 to `bound` - 1; 0 when `bound` is 0. Lemire's multiply-shift; its bias is
+    /// below `bound` / 2^64.
     std::uint64_t below(std::uint64_t bound) {
         return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
     }

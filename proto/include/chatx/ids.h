@@ -14,9 +14,10 @@
 
 namespace chatx {
 
-/// Names a message: 64 bits, unique in the cluster, growing with time inside a room. JSON carries it as a string,
-/// since browsers lose integers above 2^53. Bits from the top: 41 of milliseconds since 2025-01-01 UTC, 16 of node
-/// index, 7 of counter (the layout of Twitter's Snowflake, 2010, with other widths).
+/// Names a message: 64 bits, unique in the cluster, growing with time inside a room. JSON carries
+/// it as a string, since browsers lose integers above 2^53. Bits from the top: 41 of milliseconds
+/// since 2025-01-01 UTC, 16 of node index, 7 of counter (the layout of Twitter's Snowflake, 2010,
+/// with other widths).
 struct MessageId {
     std::uint64_t value = 0;
     auto operator<=>(const MessageId&) const = default;
@@ -26,11 +27,12 @@ struct MessageId {
 struct Seq {
     std::uint64_t value = 0;
     auto operator<=>(const Seq&) const = default;
+
     [[nodiscard]] Seq next() const { return Seq{value + 1}; }
 };
 
-/// One reign over a room: (epoch, seq) is never used twice, also not after a crash. Opaque to clients. Compared
-/// lineage first, then counter, then the claimant's node index.
+/// One reign over a room: (epoch, seq) is never used twice, also not after a crash. Opaque to
+/// clients. Compared lineage first, then counter, then the claimant's node index.
 struct Epoch {
     std::uint32_t lineage = 0;
     std::uint64_t counter = 0;
@@ -49,10 +51,12 @@ public:
     [[nodiscard]] static Result<TextId> parse(std::string_view text);
 
     [[nodiscard]] const std::string& text() const { return text_; }
+
     auto operator<=>(const TextId&) const = default;
 
 private:
     explicit TextId(std::string_view text) : text_(text) {}
+
     std::string text_;
 };
 
@@ -75,7 +79,8 @@ using UserId = TextId<UserIdRules>;
 extern template class TextId<RoomIdRules>;
 extern template class TextId<UserIdRules>;
 
-/// The decimal text of an id as clients see it, and back. `parse_message_id` takes 1 to 20 digits and nothing else.
+/// The decimal text of an id as clients see it, and back. `parse_message_id` takes 1 to 20 digits
+/// and nothing else.
 std::string to_text(MessageId id);
 std::optional<MessageId> parse_message_id(std::string_view text);
 
@@ -83,9 +88,10 @@ std::optional<MessageId> parse_message_id(std::string_view text);
 std::string to_text(Epoch epoch);
 std::optional<Epoch> parse_epoch(std::string_view text);
 
-/// Draws message ids from a hybrid clock (Kulkarni et al., 2014): never two the same, never back, ahead of the wall
-/// clock only while more ids are drawn than a millisecond holds. A node runs several, each on a loop of its own, that
-/// share the counter by residue: lane i of n takes the values that leave i when divided by n.
+/// Draws message ids from a hybrid clock (Kulkarni et al., 2014): never two the same, never back,
+/// ahead of the wall clock only while more ids are drawn than a millisecond holds. A node runs
+/// several, each on a loop of its own, that share the counter by residue: lane i of n takes the
+/// values that leave i when divided by n.
 class MessageIdClock {
 public:
     struct Options {

@@ -14,11 +14,11 @@ struct Message {
     MessageId id;
     RoomId room;
     UserId user;
-    std::string content;  // UTF-8, at most `message_size_limit` bytes.
-    WallTime inserted_at; // The owner's clock; never goes back inside a room.
+    std::string content;   // UTF-8, at most `message_size_limit` bytes.
+    WallTime inserted_at;  // The owner's clock; never goes back inside a room.
     Epoch epoch;
     Seq seq;
-    std::string client_id;              // Empty when the sender gave none. At most `client_id_size_max` bytes.
+    std::string client_id;  // Empty when the sender gave none. At most `client_id_size_max` bytes.
     std::optional<MessageId> reply_to;  // The message this one answers.
 
     bool operator==(const Message&) const = default;

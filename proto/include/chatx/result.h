@@ -8,15 +8,25 @@
 
 namespace chatx {
 
-/// What a function that can be refused returns. Check it at once: `if (!result) return result.error();`
+/// What a function that can be refused returns. Check it at once: `if (!result) return
+/// result.error();`
 template <class T>
 class [[nodiscard]] Result {
 public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor): `return value;`
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor): `return error;`
-    Result(Reason reason) : Result(Error{reason, {}, {}}) {}  // NOLINT(google-explicit-constructor): `return Reason::blocked;`
+    Result(T value)
+        : state_(std::in_place_index<0>, std::move(value)) {
+    }  // NOLINT(google-explicit-constructor): `return value;`
+
+    Result(Error error)
+        : state_(std::in_place_index<1>, std::move(error)) {
+    }  // NOLINT(google-explicit-constructor): `return error;`
+
+    Result(Reason reason)
+        : Result(Error{reason, {}, {}}) {
+    }  // NOLINT(google-explicit-constructor): `return Reason::blocked;`
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
+
     explicit operator bool() const { return has_value(); }
 
     /// The value. Asserts that there is one.
@@ -24,19 +34,25 @@ public:
         CHATX_ASSERT(has_value());
         return *std::get_if<0>(&state_);
     }
+
     [[nodiscard]] const T& value() const& {
         CHATX_ASSERT(has_value());
         return *std::get_if<0>(&state_);
     }
+
     [[nodiscard]] T&& value() && {
         CHATX_ASSERT(has_value());
         return std::move(*std::get_if<0>(&state_));
     }
 
     T& operator*() & { return value(); }
+
     const T& operator*() const& { return value(); }
+
     T&& operator*() && { return std::move(*this).value(); }
+
     T* operator->() { return &value(); }
+
     const T* operator->() const { return &value(); }
 
     /// The refusal. Asserts that there is one.
