@@ -43,6 +43,7 @@ void RoomHost::handle(RoomCommand command, ShardStep& step) {
         entry = rooms_.try_emplace(command.room).first;
         if (options_.log) {
             step.actions.emplace_back(OpenRoom{command.room});
+            set_due(entry, step.now + options_.open_deadline);
         } else {
             open(entry, {}, {}, step);
         }
@@ -73,6 +74,8 @@ void RoomHost::handle(const Committed& committed, ShardStep& step) {
 
 void RoomHost::handle(const AppendFailed& failed, ShardStep& step) {
     log_backlog_ -= std::min(log_backlog_, failed.entries);
+    place_.epoch =
+        std::max(place_.epoch, failed.epoch);  // Also for rooms that are closed and opened again.
     const auto entry = rooms_.find(failed.room);
     if (entry == rooms_.end() || !entry->second.room) return;
     entry->second.failed = std::max(failed.epoch, entry->second.failed.value_or(Epoch{}));
@@ -83,11 +86,7 @@ void RoomHost::handle(RoomOpened opened, ShardStep& step) {
     const auto entry = rooms_.find(opened.room);
     if (entry == rooms_.end() || entry->second.room) return;
     if (opened.state) return open(entry, *std::move(opened.state), opened.archived, step);
-
-    std::vector<RoomCommand> waiting = std::move(entry->second.waiting);
-    rooms_.erase(entry);
-    for (const RoomCommand& command : waiting)
-        refuse(command, opened.state.error(), step);
+    give_up_opening(entry, opened.state.error(), step);
 }
 
 void RoomHost::handle(CheckDone done, ShardStep& step) {
@@ -117,7 +116,12 @@ void RoomHost::handle(BatchSaved saved, ShardStep& step) {
 void RoomHost::tick(ShardStep& step) {
     while (!due_.empty() && due_.begin()->first <= step.now) {
         const auto entry = rooms_.find(due_.begin()->second);
-        CHATX_ASSERT(entry != rooms_.end() && entry->second.room);
+        CHATX_ASSERT(entry != rooms_.end());
+        if (!entry->second.room) {
+            give_up_opening(
+                entry, Error{Reason::timeout, "the room could not be opened in time", {}}, step);
+            continue;
+        }
         const engine::Room& room = *entry->second.room;
         if (room.can_close() && step.now - room.idle_since() >= options_.room_idle) {
             due_.erase(due_.begin());
@@ -260,6 +264,15 @@ void RoomHost::perform(engine::Room& room, RoomCommand& command, engine::Step& s
     }
 }
 
+// An answer that comes later finds no room and is ignored; the next request asks anew.
+void RoomHost::give_up_opening(Rooms::iterator entry, const Error& error, ShardStep& step) {
+    set_due(entry, std::nullopt);
+    const std::vector<RoomCommand> waiting = std::move(entry->second.waiting);
+    rooms_.erase(entry);
+    for (const RoomCommand& command : waiting)
+        refuse(command, error, step);
+}
+
 void RoomHost::open(Rooms::iterator entry, engine::RoomState state, Seq archived, ShardStep& step) {
     state.epoch = std::max(state.epoch, place_.epoch);
     state.opened_at = step.wall;
@@ -280,6 +293,9 @@ void RoomHost::refuse(const RoomCommand& command, const Error& error, ShardStep&
         step.actions.emplace_back(Post{to.edge.value, engine::Replied{to, std::move(what)}});
         step.actions.emplace_back(
             engine::Event{.metric = engine::Metric::rejected, .reason = error.reason});
+        if (error.reason == Reason::queue_overflow) {
+            step.actions.emplace_back(engine::Event{.metric = engine::Metric::queue_overflow});
+        }
     };
     if (const auto* join = std::get_if<engine::Join>(&command.what)) {
         answer(join->reply_to, Result<engine::JoinReply>(error));
@@ -299,6 +315,10 @@ void RoomHost::reschedule(Rooms::iterator entry, TimePoint now) {
             std::max(room.idle_since() + options_.room_idle, now + Duration(1));
         due = due ? std::min(*due, close_at) : close_at;
     }
+    set_due(entry, due);
+}
+
+void RoomHost::set_due(Rooms::iterator entry, std::optional<TimePoint> due) {
     if (due == entry->second.due) return;
     if (entry->second.due) due_.erase({*entry->second.due, entry->first});
     if (due) due_.emplace(*due, entry->first);

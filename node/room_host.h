@@ -35,6 +35,8 @@ struct RoomHostOptions {
     std::size_t log_backlog_max =
         65'536;  // Entries on their way to the log; beyond it sends are `queue_overflow`.
     Duration room_idle = std::chrono::seconds(300);
+    Duration open_deadline =
+        std::chrono::seconds(5);  // For what waits while a room is opened: then `timeout`.
 };
 
 /// What one call to a core may use, and where what is to be done goes.
@@ -91,7 +93,8 @@ private:
     struct Entry {
         std::unique_ptr<engine::Room> room;  // Null while the room is being opened.
         std::vector<RoomCommand> waiting;    // Came while it was.
-        std::optional<TimePoint> due;        // Its place in `due_`.
+        std::optional<TimePoint>
+            due;                  // Its place in `due_`; while it is opened, the end of patience.
         std::size_t logging = 0;  // Entries on their way to the log, with CommitRule::logged.
         std::optional<Epoch>
             failed;  // Some of them were lost: the epoch to go on under, once all are answered.
@@ -108,9 +111,11 @@ private:
     void wait(Entry& entry, RoomCommand command, ShardStep& step) const;
     void spread(const RoomId& room, engine::Broadcast& broadcast, ShardStep& step) const;
     void perform(engine::Room& room, RoomCommand& command, engine::Step& step);
+    void give_up_opening(Rooms::iterator entry, const Error& error, ShardStep& step);
     void open(Rooms::iterator entry, engine::RoomState state, Seq archived, ShardStep& step);
     void refuse(const RoomCommand& command, const Error& error, ShardStep& step) const;
     void reschedule(Rooms::iterator entry, TimePoint now);
+    void set_due(Rooms::iterator entry, std::optional<TimePoint> due);
     void deliver(engine::DeliveryActions actions, ShardStep& step);
     void archived(const engine::Archived& archived, ShardStep& step);
 

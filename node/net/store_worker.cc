@@ -37,6 +37,7 @@ StoreWorker::StoreWorker(Stores stores, Reply reply, Observer observer)
       archive_(stores.archive),
       dead_letters_(stores.dead_letters),
       recent_max_(stores.recent_max),
+      retry_appends_(stores.retry_appends),
       reply_(std::move(reply)),
       observer_(std::move(observer)),
       writer_([this] { write_loop(); }),
@@ -63,52 +64,49 @@ void StoreWorker::save(std::uint16_t shard, SaveBatch batch) {
 }
 
 void StoreWorker::truncate(const TruncateLog& archived) {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [room, seq] : archived.rooms)
-        archived_.push_back({room, seq});
-    // Nobody waits for it: it is done when the writer comes round for something else, or at the
-    // end.
-}
-
-void StoreWorker::keep(GiveUp letters) {
-    on_writer([this, letters = std::move(letters)] {
-        std::vector<DeadLetter> dead;
-        for (const MessagePtr& message : letters.messages) {
-            dead.push_back(
-                {.id = 0,
-                 .target = engine::DeliveryTarget::persistence,
-                 .user = std::nullopt,
-                 .message = message,
-                 .error = std::string(to_text(letters.error.reason)) + ": " + letters.error.detail,
-                 .attempts = letters.attempts,
-                 .failed_at = wall_now()});
-        }
-        const auto result = contained([&] { return dead_letters_.add(dead); });
-        if (!result) observer_.failed("keeping dead letters", result.error());
-        if (result && *result < dead.size()) {
-            observer_.failed(
-                "keeping dead letters",
-                Error{Reason::queue_overflow, "the dead-letter store is full", {}});
-        }
+    // A job like any other: what became of these messages is on disk before the log forgets them.
+    on_writer([this, rooms = archived.rooms] {
+        for (const auto& [room, seq] : rooms)
+            archived_.push_back({room, seq});
     });
 }
 
+void StoreWorker::keep(GiveUp letters) {
+    on_writer([this, letters = std::move(letters)] { keep_letters(letters); });
+}
+
 void StoreWorker::open(std::uint16_t shard, OpenRoom request) {
-    on_reader([this, shard, room = std::move(request.room)] {
+    const auto job = [this, shard, room = std::move(request.room)] {
         auto stored = contained([&] { return log_.open_room(room, recent_max_); });
         if (stored)
             return reply_(shard, RoomOpened{room, std::move(stored->state), stored->archived});
         observer_.failed("opening a room", stored.error());
         reply_(shard, RoomOpened{room, stored.error(), {}});
-    });
+    };
+    {
+        const std::lock_guard lock(mutex_);
+        open_jobs_.push_back(job);
+    }
+    read_changed_.notify_one();
 }
 
 void StoreWorker::read(std::uint16_t shard, ReadArchive request) {
+    if (reads_full()) {
+        return reply_(
+            shard,
+            ArchiveRead{
+                request.room, request.ticket, Error{Reason::queue_overflow, "too many reads", {}}});
+    }
     on_reader([this, shard, request = std::move(request)] {
         auto page = contained([&] { return archive_.load(request.room, request.range); });
         if (!page) observer_.failed("reading history", page.error());
         reply_(shard, ArchiveRead{request.room, request.ticket, std::move(page)});
     });
+}
+
+bool StoreWorker::reads_full() {
+    const std::lock_guard lock(mutex_);
+    return read_jobs_.size() >= reads_max;
 }
 
 void StoreWorker::on_writer(Job job) {
@@ -160,8 +158,8 @@ void StoreWorker::write_loop() {
         commit(std::move(appends));
         for (const Job& job : jobs)
             job();
-        if (!jobs.empty() || last) forget_archived();
-        if (!failed_.empty()) renew_epochs();
+        forget_archived();
+        if (!failed_.empty()) recover();
         if (last) return;
     }
 }
@@ -171,24 +169,27 @@ void StoreWorker::read_loop() {
         Job job;
         {
             std::unique_lock lock(mutex_);
-            read_changed_.wait(lock, [this] { return stopping_ || !read_jobs_.empty(); });
-            if (read_jobs_.empty()) return;
-            job = std::move(read_jobs_.front());
-            read_jobs_.pop_front();
+            read_changed_.wait(
+                lock, [this] { return stopping_ || !open_jobs_.empty() || !read_jobs_.empty(); });
+            // A room that is being opened keeps many waiting, a page of history one.
+            std::deque<Job>& jobs = open_jobs_.empty() ? read_jobs_ : open_jobs_;
+            if (jobs.empty()) return;
+            job = std::move(jobs.front());
+            jobs.pop_front();
         }
         job();
     }
 }
 
 void StoreWorker::commit(std::vector<Append> appends) {
-    // A room that waits for a new epoch cannot go on under the old one.
-    const auto doomed =
+    // Behind an entry that was not stored no other of its room can be.
+    const auto behind =
         std::stable_partition(appends.begin(), appends.end(), [this](const Append& append) {
             return failed_.find(append.message->room) == failed_.end();
         });
-    for (auto append = doomed; append != appends.end(); ++append)
-        fail(append->message->room, {append->shard, 1});
-    appends.erase(doomed, appends.end());
+    for (auto append = behind; append != appends.end(); ++append)
+        failed_[append->message->room].push_back(*append);
+    appends.erase(behind, appends.end());
 
     std::span<const Append> rest = appends;
     while (!rest.empty()) {
@@ -228,29 +229,61 @@ void StoreWorker::commit_by_room(std::span<const Append> group) {
         by_room[append.message->room].push_back(append);
     for (const auto& [room, appends] : by_room) {
         const bool alone = by_room.size() == 1;  // Then this very batch has just failed.
-        if (alone || !commit_group(appends)) fail(room, {appends.front().shard, appends.size()});
+        if (alone || !commit_group(appends)) failed_[room] = appends;
     }
 }
 
-void StoreWorker::fail(const RoomId& room, FailedRoom failure) {
-    FailedRoom& total = failed_[room];
-    total.shard = failure.shard;
-    total.entries += failure.entries;
+void StoreWorker::recover() {
+    if (retry_appends_) {
+        retry_appends();
+    } else {
+        renew_epochs();
+    }
+}
+
+void StoreWorker::retry_appends() {
+    std::erase_if(failed_, [this](const auto& failed) { return commit_group(failed.second); });
 }
 
 void StoreWorker::renew_epochs() {
     const auto epoch = contained([&] { return log_.begin_epoch(wall_now()); });
     if (!epoch) return observer_.failed("beginning an epoch", epoch.error());
-    for (const auto& [room, failure] : failed_)
-        reply_(failure.shard, AppendFailed{room, *epoch, failure.entries});
+    for (const auto& [room, appends] : failed_) {
+        reply_(appends.front().shard, AppendFailed{room, *epoch, appends.size()});
+    }
     failed_.clear();
+}
+
+void StoreWorker::keep_letters(const GiveUp& letters) {
+    std::vector<DeadLetter> dead;
+    dead.reserve(letters.messages.size());
+    for (const MessagePtr& message : letters.messages) {
+        dead.push_back(
+            {.id = 0,
+             .target = engine::DeliveryTarget::persistence,
+             .user = std::nullopt,
+             .message = message,
+             .error = std::string(to_text(letters.error.reason)) + ": " + letters.error.detail,
+             .attempts = letters.attempts,
+             .failed_at = wall_now()});
+    }
+    auto kept = contained([&] { return dead_letters_.add(dead); });
+    if (kept && *kept < dead.size())
+        kept = Error{Reason::queue_overflow, "the dead-letter store is full", {}};
+    if (kept) return;
+    observer_.failed("keeping dead letters", kept.error());
+    // Some may be kept; the log then has them too, and the next start tries again.
+    for (const MessagePtr& message : letters.messages)
+        unkept_.try_emplace(message->room, message->seq);
 }
 
 void StoreWorker::forget_archived() {
     std::vector<LogPosition> archived;
-    {
-        const std::lock_guard lock(mutex_);
-        archived.swap(archived_);
+    archived.swap(archived_);
+    for (LogPosition& position : archived) {
+        const auto unkept = unkept_.find(position.room);
+        if (unkept != unkept_.end())
+            position.seq = std::min(position.seq, Seq{unkept->second.value - 1});
     }
     if (archived.empty()) return;
     const auto result = contained([&] { return log_.truncate(archived); });

@@ -26,14 +26,22 @@ namespace chatx::node {
 /// serves many messages.
 ///
 /// The writer's queue is bounded by those who fill it: a room's queue, the log backlog of a shard,
-/// one batch of delivery.
+/// one batch of delivery. Of pages to read at most `reads_max` wait; more are refused with
+/// `queue_overflow`.
 class StoreWorker {
 public:
+    static constexpr std::size_t reads_max = 1024;
+
     struct Stores {
         Log& log;
         Persistence& archive;
         DeadLetters& dead_letters;
         std::size_t recent_max = 1024;  // Messages that a room takes into memory when it is opened.
+
+        /// What becomes of entries that could not be stored. True where they are already applied
+        /// (`ack = local`): they are tried again until the log has them. False: they are given up,
+        /// and their room goes on under a new epoch.
+        bool retry_appends = false;
     };
 
     /// What the store says of its work, for log and metrics. Called on the store's threads.
@@ -71,12 +79,6 @@ private:
         MessagePtr message;
     };
 
-    /// A room whose entries could not be stored and that has no new epoch yet.
-    struct FailedRoom {
-        std::uint16_t shard = 0;
-        std::size_t entries = 0;
-    };
-
     using Job = std::function<void()>;
 
     void write_loop();
@@ -84,14 +86,18 @@ private:
     void commit(std::vector<Append> appends);
     bool commit_group(std::span<const Append> group);
     void commit_by_room(std::span<const Append> group);
-    void fail(const RoomId& room, FailedRoom failure);
+    void recover();
+    void retry_appends();
     void renew_epochs();
+    void keep_letters(const GiveUp& letters);
     void forget_archived();
+    [[nodiscard]] bool reads_full();
 
     Log& log_;
     Persistence& archive_;
     DeadLetters& dead_letters_;
     std::size_t recent_max_;
+    bool retry_appends_;
     Reply reply_;
     Observer observer_;
 
@@ -99,12 +105,17 @@ private:
     std::condition_variable write_changed_;
     std::condition_variable read_changed_;
     std::vector<Append> appends_;
-    std::vector<LogPosition> archived_;
     std::deque<Job> write_jobs_;
+    std::deque<Job> open_jobs_;  // At most one for each room that is being opened.
     std::deque<Job> read_jobs_;
     bool stopping_ = false;
 
-    std::map<RoomId, FailedRoom> failed_;  // The writer's own.
+    // The writer's own.
+    std::vector<LogPosition> archived_;  // What the log may forget when the jobs at hand are done.
+    std::map<RoomId, std::vector<Append>>
+        failed_;  // Not stored, in order; what comes for the room joins them.
+    std::map<RoomId, Seq>
+        unkept_;  // The first message that is neither archived nor a dead letter: the log keeps it.
     std::thread writer_;
     std::thread reader_;
 };

@@ -79,6 +79,27 @@ TEST_CASE(
     CHECK(presence->contains("bob"));
 }
 
+TEST_CASE("who waits for a room that is not opened in time is told, and may try again") {
+    LocalNode::Options options;
+    options.store = true;
+    LocalNode node(options);
+    node.hold<node::OpenRoom>();
+    LocalClient& client = node.connect("ann");
+    client.say(join("a"));
+    node.advance(4s);
+    CHECK(client.hear().empty());
+    node.advance(2s);
+    CHECK(heard(client, R"({"reason":"timeout"})"));
+    CHECK(node.core(0).rooms().room_count() == 0);
+
+    node.release<node::OpenRoom>();  // Too late, and for nobody.
+    node.settle();
+    CHECK(node.core(0).rooms().room_count() == 0);
+    client.say(join("a"));
+    node.settle();
+    CHECK(heard(client, R"("status":"ok")"));
+}
+
 TEST_CASE("who was refused because the store failed may try again") {
     LocalNode::Options options;
     options.store = true;

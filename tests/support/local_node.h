@@ -202,6 +202,10 @@ private:
 
         [[nodiscard]] TimePoint now() const override { return node.now_; }
 
+        void count(const engine::Event& event) override {
+            node.counts_[event.metric] += event.value;
+        }
+
         LocalNode& node;
         SeededEntropy entropy;
         node::Core core;

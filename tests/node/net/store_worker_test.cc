@@ -33,11 +33,15 @@ class Bench {
 public:
     using Fails = decltype(test::MemoryStore::fails);
 
-    explicit Bench(Fails fails = {}) {
+    explicit Bench(Fails fails = {}, bool retry_appends = false) {
         store.fails = std::move(fails);
         worker.emplace(
             StoreWorker::Stores{
-                .log = store, .archive = store, .dead_letters = store, .recent_max = 10},
+                .log = store,
+                .archive = store,
+                .dead_letters = store,
+                .recent_max = 10,
+                .retry_appends = retry_appends},
             [this](std::uint16_t shard, ShardMessage message) {
                 const std::lock_guard lock(mutex_);
                 answers_.emplace_back(shard, std::move(message));
@@ -167,6 +171,64 @@ TEST_CASE("a room that failed is stored again under its new epoch") {
     works = true;
     bench.worker->append(0, message_ptr(room_a, 1, epoch));
     CHECK(bench.answer<Committed>().second.messages.size() == 1);
+}
+
+TEST_CASE("entries that are applied already are tried until the log has them, all and in order") {
+    std::atomic<int> left = 3;
+    Bench bench(
+        [&](std::string_view call, auto) -> std::optional<Error> {
+            if (call == "append" && left > 0 && left-- > 0) return broken();
+            return std::nullopt;
+        },
+        true);
+    bench.worker->append(0, message_ptr(room_a, 1));
+    while (left > 1)
+        std::this_thread::yield();
+    bench.worker->append(0, message_ptr(room_a, 2));
+    std::vector<std::uint64_t> stored;
+    while (stored.size() < 2) {
+        for (const auto seq : test::seqs(bench.answer<Committed>().second.messages)) {
+            stored.push_back(seq);
+        }
+    }
+    CHECK(stored == std::vector<std::uint64_t>{1, 2});
+    CHECK(test::seqs(bench.store.logged(room_a)) == std::vector<std::uint64_t>{1, 2});
+}
+
+TEST_CASE("pages to read wait up to a bound, and a room to open goes before them") {
+    Bench bench;
+    std::latch reached(1);
+    std::latch go(1);
+    bench.worker->on_reader([&] {
+        reached.count_down();
+        go.wait();
+    });
+    reached.wait();
+    for (std::size_t i = 0; i < StoreWorker::reads_max; ++i)
+        bench.worker->read(0, ReadArchive{room_a, i, {}});
+    bench.worker->read(0, ReadArchive{room_b, 1, {}});
+    const auto refused = bench.answer<ArchiveRead>().second;
+    CHECK(refused.room == room_b);
+    CHECK(refused.page.error().reason == Reason::queue_overflow);
+
+    bench.worker->open(0, OpenRoom{room_b});
+    go.count_down();
+    CHECK(bench.answer<RoomOpened>().second.state);
+    CHECK(bench.answer<ArchiveRead>().second.page);
+}
+
+TEST_CASE("what became no dead letter stays in the log") {
+    Bench bench([&](std::string_view call, auto) -> std::optional<Error> {
+        if (call == "add") return broken();
+        return std::nullopt;
+    });
+    for (std::uint64_t seq = 1; seq <= 3; ++seq)
+        bench.worker->append(0, message_ptr(room_a, seq));
+    bench.worker->keep(GiveUp{{message_ptr(room_a, 2)}, broken(), 5});
+    bench.worker->truncate(TruncateLog{{{room_a, Seq{3}}}});
+    bench.worker->stop();
+    CHECK(bench.store.open_room(room_a, 10)->archived == Seq{1});
+    CHECK(bench.failures == std::vector<std::string>{"keeping dead letters"});
 }
 
 TEST_CASE("a store that throws has failed like any other") {
