@@ -5,6 +5,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,9 @@ namespace chatx::node {
 namespace asio = boost::asio;
 
 namespace {
+
+/// Files, sockets of operators, and what libraries open.
+constexpr std::size_t descriptors_reserved = 64;
 
 constexpr auto log_report_interval = std::chrono::seconds(1);
 constexpr auto delivery_drain_max = std::chrono::seconds(10);
@@ -62,6 +66,8 @@ Server::~Server() {
 }
 
 Server::Problem Server::start() {
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        signals_.add(signal);
     for (const auto step :
          {&Server::open_store,
           &Server::open_checks,
@@ -70,6 +76,8 @@ Server::Problem Server::start() {
           &Server::open_control}) {
         if (auto problem = (this->*step)()) return problem;
     }
+    raise_descriptor_limit();
+    warn_of_exposure();
     for (const auto& shard : shards_)
         shard->start();
     shards_.front()->call([this](Shard&) { listener_->start(); });
@@ -89,12 +97,33 @@ Server::Problem Server::start() {
 }
 
 int Server::run() {
-    signals_.add(SIGTERM);
-    signals_.add(SIGINT);
     wait_signal();
     wait_log_report();
     io_.run();
     return 0;
+}
+
+// Each client takes a descriptor; what the system starts a process with is often less than it
+// allows.
+void Server::raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    const bool enough = limit.rlim_max >= config_.limits.connections + descriptors_reserved;
+    if (enough || config_.dev) return;
+    log_.warning(
+        "fewer connections fit than are allowed",
+        {{"limits.connections", config_.limits.connections},
+         {"open_files", static_cast<std::uint64_t>(limit.rlim_max)},
+         {"remedy", "raise LimitNOFILE or ulimit -n, or lower limits.connections"}});
+}
+
+void Server::warn_of_exposure() {
+    if (asio::ip::make_address(config_.listen.address).is_loopback()) return;
+    log_.warning(
+        "everybody who reaches the port may join and send under any name",
+        {{"auth", "allow_all"}, {"listen", to_text(config_.listen)}});
 }
 
 // Every start is a new reign, so that no place is named twice: with a store the counter is durable,
@@ -170,7 +199,12 @@ Server::Problem Server::build_shards() {
     }
     if (!store_) return std::nullopt;
     store_worker_ = std::make_unique<StoreWorker>(
-        StoreWorker::Stores{*store_, *store_, *store_, config_.history_ring.messages},
+        StoreWorker::Stores{
+            .log = *store_,
+            .archive = *store_,
+            .dead_letters = *store_,
+            .recent_max = config_.history_ring.messages,
+            .retry_appends = config_.ack != AckLevel::disk},
         [this](std::uint16_t shard, ShardMessage message) {
             shards_[shard]->post(std::move(message));
         },
@@ -211,6 +245,7 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
     rooms.room_idle = c.room_idle;
 
     GatewayOptions gateway;
+    gateway.session.message_size_limit = c.message_size_limit;
     gateway.session.joins_max = c.limits.joins_per_connection;
     gateway.session.frames.messages_per_sec = c.limits.frames_per_sec;
     gateway.session.frames.burst = c.limits.frames_burst;
@@ -290,8 +325,13 @@ void Server::seed_general() {
 }
 
 void Server::wait_signal() {
-    signals_.async_wait([this](const boost::system::error_code& error, int /*signal*/) {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
+        if (signal == SIGHUP) {
+            log_.warning(
+                "configuration is not reloaded", {{"remedy", "restart the node to apply changes"}});
+            return wait_signal();
+        }
         if (draining_) return finish();
         begin_drain();
         wait_signal();

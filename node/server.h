@@ -55,6 +55,8 @@ private:
     [[nodiscard]] Shard::Options shard_options(std::uint16_t shard, engine::Chain chain) const;
     [[nodiscard]] std::string url() const;
     void seed_general();
+    void raise_descriptor_limit();
+    void warn_of_exposure();
 
     void wait_signal();
     void wait_log_report();

@@ -35,6 +35,10 @@ bool is_name(const json::Value& value) {
            && !value.has_replaced_surrogate();
 }
 
+bool is_text(const json::Value& value) {
+    return value.as_string() && !value.has_replaced_surrogate();
+}
+
 struct Fields {
     json::Value join_ref;
     json::Value ref;
@@ -47,7 +51,7 @@ std::variant<Frame, Malformed> checked(Fields fields) {
     auto join_ref = Ref::from(fields.join_ref);
     auto ref = Ref::from(fields.ref);
     if (!join_ref || !ref) return Malformed{"a ref is not a short scalar"};
-    if (!is_name(fields.topic)) return Malformed{"the topic is not a name"};
+    if (!is_text(fields.topic)) return Malformed{"the topic is not a text"};
     if (!is_name(fields.event)) return Malformed{"the event is not a name"};
     return Frame{
         std::move(*join_ref),

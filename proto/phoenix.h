@@ -54,8 +54,8 @@ inline constexpr std::size_t name_size_max = 255;
 struct Frame {
     Ref join_ref;  // The ref of the join that the frame belongs to.
     Ref ref;
-    std::string topic;    // 1 to `name_size_max` bytes without control characters.
-    std::string event;    // Likewise.
+    std::string topic;    // Any text: whether it names something is not decided here.
+    std::string event;    // 1 to `name_size_max` bytes without control characters.
     json::Value payload;  // Of any kind.
     bool operator==(const Frame&) const = default;
 };

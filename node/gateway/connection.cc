@@ -58,7 +58,7 @@ void Connection::wait_readable() {
     socket_.async_wait(
         asio::ip::tcp::socket::wait_read, [this](const boost::system::error_code& error) {
             --waits_;
-            if (!error && phase_ != Phase::closed) on_readable();
+            if (!error && phase_ != Phase::closed) handle(&Connection::on_readable);
             gateway_.reap(*this);
         });
 }
@@ -70,9 +70,21 @@ void Connection::wait_writable() {
         asio::ip::tcp::socket::wait_write, [this](const boost::system::error_code& error) {
             --waits_;
             writable_awaited_ = false;
-            if (!error && phase_ != Phase::closed) flush();
+            if (!error && phase_ != Phase::closed) handle(&Connection::flush);
             gateway_.reap(*this);
         });
+}
+
+// What goes wrong with one client ends with its connection.
+void Connection::handle(void (Connection::*step)()) {
+    try {
+        (this->*step)();
+    } catch (const std::exception& exception) {
+        gateway_.wiring_.log.error(
+            "connection failed", {{"peer", peer_.to_string()}, {"error", exception.what()}});
+        end();
+    }
+    gateway_.wiring_.turn();
 }
 
 void Connection::on_readable() {
@@ -90,8 +102,7 @@ void Connection::on_readable() {
         if (phase_ == Phase::closed) return;
         if (count < buffer.size()) break;
     }
-    gateway_.wiring_.turn();
-    if (phase_ != Phase::closed) wait_readable();
+    wait_readable();
 }
 
 void Connection::on_bytes(std::span<char> bytes) {
@@ -141,7 +152,10 @@ void Connection::upgrade(const HttpRequest& request) {
         return respond(*refusal, false, false);
     auto user = gateway_.user_of(request);
     if (!user) return respond(refusal_of(403), false, false);
-    if (!gateway_.wiring_.admission.admit(*user)) return respond(refusal_of(429), false, false);
+    if (!gateway_.wiring_.admission.admit(*user)) {
+        gateway_.wiring_.metrics.connection_refused();
+        return respond(refusal_of(429), false, false);
+    }
 
     gateway_.wiring_.metrics.count_http_response(101);
     gateway_.wiring_.metrics.websocket_opened();
@@ -254,25 +268,39 @@ void Connection::on_outbox_filled() {
     if (!dirty_) gateway_.mark_dirty(*this);
 }
 
+// What is wrong with the socket is for `flush` to act on: here somebody may be in the middle of a
+// list of connections.
+void Connection::on_outbox_full() {
+    if (phase_ != Phase::closed && !writable_awaited_) send_pending();
+}
+
 void Connection::flush() {
     if (phase_ == Phase::closed || writable_awaited_) return;
-    while (!outbox_.empty()) {
-        const std::string_view pending = outbox_.pending();
-        boost::system::error_code error;
-        const std::size_t count =
-            socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
-        if (error == asio::error::would_block) {
-            outbox_.blocked(gateway_.wiring_.port.now());
-            return wait_writable();
-        }
-        if (error) return end();
-        outbox_.sent(count, gateway_.wiring_.port.now());
-    }
+    const auto error = send_pending();
+    if (error == asio::error::would_block) return wait_writable();
+    if (error) return end();
     if (phase_ == Phase::closing) {
         if (ended_) return end();
         boost::system::error_code ignored;
         socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     }
+}
+
+// Writes until all is sent or the socket takes no more; the error is why it stopped.
+boost::system::error_code Connection::send_pending() {
+    boost::system::error_code error;
+    while (!outbox_.empty()) {
+        const std::string_view pending = outbox_.pending();
+        const std::size_t count =
+            socket_.write_some(asio::buffer(pending.data(), pending.size()), error);
+        const TimePoint now = gateway_.wiring_.port.now();
+        if (error == asio::error::would_block) outbox_.blocked(now);
+        if (error) break;
+        outbox_.sent(count, now);
+        if (phase_ == Phase::closing)
+            since_ = now;  // The moment that the client has to close is counted from here.
+    }
+    return error;
 }
 
 void Connection::tick(TimePoint now) {
@@ -291,7 +319,7 @@ void Connection::tick(TimePoint now) {
             }
             return;
         case Phase::closing:
-            if (idle > options.linger) end();
+            if (idle > options.linger || outbox_.too_old(now)) end();
             return;
         case Phase::closed:
             return;

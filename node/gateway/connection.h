@@ -58,6 +58,7 @@ public:
     }
 
     void on_outbox_filled() override;
+    void on_outbox_full() override;
 
     [[nodiscard]] bool is_websocket() const { return phase_ == Phase::websocket; }
 
@@ -76,6 +77,8 @@ private:
 
     void wait_readable();
     void wait_writable();
+    void handle(void (Connection::*step)());
+    boost::system::error_code send_pending();
     void on_readable();
     void on_bytes(std::span<char> bytes);
     void on_head_bytes(std::span<char> bytes);

@@ -27,6 +27,7 @@ Outbox::~Outbox() {
 
 void Outbox::append(std::string_view frame) {
     if (overflowed_) return;
+    if (size() + frame.size() > limits_.bytes_max) owner_.on_outbox_full();
     if (size() + frame.size() > limits_.bytes_max) {
         overflowed_ = true;
         return;
@@ -43,6 +44,7 @@ std::string& Outbox::buffer() {
 }
 
 void Outbox::check() {
+    if (size() > limits_.bytes_max) owner_.on_outbox_full();
     if (size() > limits_.bytes_max) overflowed_ = true;
 }
 

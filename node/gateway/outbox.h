@@ -38,6 +38,11 @@ public:
 
     /// The outbox was empty and will not be.
     virtual void on_outbox_filled() = 0;
+
+    /// The outbox is about to exceed its bound: a chance to send now what the socket takes, so that
+    /// only what a client does not read counts against it. May call `sent` and `blocked`, nothing
+    /// else.
+    virtual void on_outbox_full() {}
 };
 
 /// The bytes a connection has yet to send, in order. Bounded in bytes and in age; a connection

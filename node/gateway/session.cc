@@ -2,6 +2,7 @@
 
 #include <chatx/assert.h>
 
+#include "engine/validation.h"
 #include "node/payloads.h"
 
 #include <algorithm>
@@ -66,18 +67,75 @@ engine::Resume to_resume(const json::Value& payload) {
     return resume;
 }
 
-HistoryRange to_range(const json::Value& payload) {
+Error refusal(Reason reason, std::string detail) {
+    return Error{reason, std::move(detail), std::nullopt};
+}
+
+/// A member that is there and not null.
+const json::Value* given(const json::Value& payload, std::string_view key) {
+    const json::Value* value = payload.find(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+/// A text that a client may leave out. Half of a surrogate pair is refused: what stands in its
+/// place would make two different texts the same.
+Result<std::optional<std::string>> text_of(const json::Value& payload, std::string_view key) {
+    const json::Value* value = given(payload, key);
+    if (value == nullptr) return std::optional<std::string>();
+    if (value->as_string() == nullptr) {
+        return refusal(Reason::invalid_content, "`" + std::string(key) + "` must be a string");
+    }
+    if (value->has_replaced_surrogate()) {
+        return refusal(
+            Reason::invalid_utf8, "`" + std::string(key) + "` has half of a surrogate pair");
+    }
+    return std::optional(*value->as_string());
+}
+
+/// A place in the order that a client may leave out.
+Result<std::optional<Seq>> seq_of(const json::Value& payload, std::string_view key) {
+    const json::Value* value = given(payload, key);
+    if (value == nullptr) return std::optional<Seq>();
+    const auto number = value->as_uint64();
+    if (!number)
+        return refusal(Reason::invalid_content, "`" + std::string(key) + "` must be a seq");
+    return std::optional(Seq{*number});
+}
+
+Result<HistoryRange> to_range(const json::Value& payload) {
     HistoryRange range;
-    if (const json::Value* id = payload.find("after_id")) range.after_id = to_message_id(*id);
-    if (const auto after = find_number(payload, "after")) range.after = Seq{*after};
-    if (const auto before = find_number(payload, "before")) range.before = Seq{*before};
+    if (const json::Value* id = given(payload, "after_id")) {
+        range.after_id = to_message_id(*id);
+        if (!range.after_id)
+            return refusal(Reason::invalid_content, "`after_id` must be a message id");
+    }
+    const auto after = seq_of(payload, "after");
+    if (!after) return after.error();
+    const auto before = seq_of(payload, "before");
+    if (!before) return before.error();
+    range.after = *after;
+    range.before = *before;
     const std::uint64_t limit = find_number(payload, "limit").value_or(range.limit);
     range.limit = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limit, 1, history_page_max));
     return range;
 }
 
-Error refusal(Reason reason, std::string detail) {
-    return Error{reason, std::move(detail), std::nullopt};
+/// The response of a reply, as JSON.
+Result<std::string> to_answer(const Result<engine::SendReply>& result, bool /*oldest_first*/) {
+    if (!result) return result.error();
+    return to_json(*result);
+}
+
+Result<std::string> to_answer(const Result<HistoryPage>& result, bool oldest_first) {
+    if (!result) return result.error();
+    if (!result->anchor_known)
+        return refusal(Reason::invalid_content, "`after_id` names no message of this room");
+    return to_json(*result, oldest_first);
+}
+
+/// Joins are answered elsewhere, with more than a response.
+Result<std::string> to_answer(const Result<engine::JoinReply>& /*result*/, bool /*oldest_first*/) {
+    return std::string("{}");
 }
 
 }  // namespace
@@ -110,12 +168,14 @@ void Session::on_binary() {
 }
 
 void Session::on_frame(Frame frame, std::size_t bytes) {
-    if (frame.topic == phoenix::connection_topic) {
-        if (frame.event != phoenix::heartbeat_event) return unmatched(frame);
+    // An overloaded client may still show that it lives.
+    if (frame.topic == phoenix::connection_topic && frame.event == phoenix::heartbeat_event) {
         return write(
             [&](std::string& out) { phoenix::append_heartbeat_reply(out, version, frame.ref); });
     }
-    if (within_rate(frame)) on_topic_frame(std::move(frame), bytes);
+    if (!within_rate(frame)) return;
+    if (frame.topic == phoenix::connection_topic) return unmatched(frame);
+    on_topic_frame(std::move(frame), bytes);
 }
 
 void Session::on_topic_frame(Frame frame, std::size_t bytes) {
@@ -131,8 +191,8 @@ void Session::handle(Memberships::iterator membership, Frame frame, std::size_t 
     if (state.joining) return hold(state, std::move(frame), bytes);
     CHATX_ASSERT(state.joined);
     if (frame.event == phoenix::join_event) return start_join(state, std::move(frame));
-    if (!frame.join_ref.is_null() && frame.join_ref != state.joined->id)
-        return;  // Of an earlier membership.
+    if (!frame.join_ref.is_null() && frame.join_ref != state.joined->join_ref)
+        return;  // Of another membership.
     if (frame.event == phoenix::leave_event) return leave(membership, frame);
     push(state, std::move(frame));
 }
@@ -152,6 +212,7 @@ void Session::join(Frame frame) {
     auto room = RoomId::parse(std::string_view(frame.topic).substr(room_prefix.size()));
     if (!room) return reply_error(frame.join_ref, frame, room.error());
     if (memberships_.size() >= options_.joins_max) {
+        count_refusal(Reason::too_many_joins);
         const std::string response =
             R"({"reason":")" + std::string(phoenix::too_many_channels) + R"("})";
         return write([&](std::string& out) {
@@ -216,82 +277,59 @@ void Session::push(Membership& membership, Frame frame) {
             id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
     }
     const std::uint64_t request = ++last_request_;
-    const bool sent = frame.event == message_event ? push_message(membership, frame, request)
-                                                   : push_history(membership, frame, request);
-    if (sent) pending_.emplace(request, Pending{std::move(frame.topic), id, std::move(frame.ref)});
+    Pending pending{frame.topic, id, frame.ref, true};
+    if (frame.event == message_event) {
+        auto send = to_send(frame, request);
+        if (!send) return reply_error(id, frame, send.error());
+        port_.request({membership.room, *std::move(send)});
+    } else {
+        const auto range = to_range(frame.payload);
+        if (!range) return reply_error(id, frame, range.error());
+        pending.oldest_first = range->after_id || range->after;
+        port_.request({membership.room, engine::ReadHistory{reply_to(request), *range}});
+    }
+    pending_.emplace(request, std::move(pending));
 }
 
-bool Session::push_message(Membership& membership, const Frame& frame, std::uint64_t request) {
-    const Ref& id = membership.joined->id;
-    const json::Value* content = find_string(frame.payload, "content");
-    if (content == nullptr) {
-        reply_error(id, frame, refusal(Reason::invalid_content, "`content` must be a string"));
-        return false;
-    }
-    if (content->has_replaced_surrogate()) {
-        reply_error(
-            id, frame, refusal(Reason::invalid_utf8, "`content` has half of a surrogate pair"));
-        return false;
-    }
+Result<engine::Send> Session::to_send(const Frame& frame, std::uint64_t request) const {
+    const auto content = text_of(frame.payload, "content");
+    if (!content) return content.error();
+    if (!*content) return refusal(Reason::invalid_content, "`content` is missing");
+    const auto client_id = text_of(frame.payload, "client_id");
+    if (!client_id) return client_id.error();
     engine::Send send{
         .reply_to = reply_to(request),
         .user = user_,
-        .content = *content->as_string(),
-        .client_id = {},
-        .answers = {}};
-    if (const json::Value* client_id = frame.payload.find("client_id");
-        client_id != nullptr && !client_id->is_null()) {
-        if (client_id->as_string() == nullptr) {
-            reply_error(
-                id, frame, refusal(Reason::invalid_content, "`client_id` must be a string"));
-            return false;
-        }
-        send.client_id = *client_id->as_string();
-    }
-    if (const json::Value* answers = frame.payload.find("reply_to");
-        answers != nullptr && !answers->is_null()) {
+        .content = **content,
+        .client_id = client_id->value_or(std::string()),
+        .answers = std::nullopt};
+    if (auto fits = engine::check_content(send.content, options_.message_size_limit); !fits)
+        return fits.error();
+    if (auto fits = engine::check_client_id(send.client_id); !fits) return fits.error();
+    const json::Value* answers = given(frame.payload, "reply_to");
+    if (answers != nullptr) {
         send.answers = to_message_id(*answers);
-        if (!send.answers) {
-            reply_error(
-                id, frame, refusal(Reason::invalid_content, "`reply_to` must be a message id"));
-            return false;
-        }
+        if (!send.answers)
+            return refusal(Reason::invalid_content, "`reply_to` must be a message id");
     }
-    port_.request({membership.room, std::move(send)});
-    return true;
-}
-
-bool Session::push_history(Membership& membership, const Frame& frame, std::uint64_t request) {
-    port_.request(
-        {membership.room, engine::ReadHistory{reply_to(request), to_range(frame.payload)}});
-    return true;
+    return send;
 }
 
 void Session::on_reply(engine::Replied reply) {
     if (std::holds_alternative<Result<engine::JoinReply>>(reply.what)) return on_joined(reply);
     const auto pending = pending_.find(reply.to.request);
     if (pending == pending_.end()) return;
-    const auto [topic, join_ref, ref] = std::move(pending->second);
+    const Pending asked = std::move(pending->second);
     pending_.erase(pending);
 
     // The membership may be over; clients drop an answer to an old one themselves.
-    std::string response;
-    phoenix::Status status = phoenix::Status::error;
-    std::visit(
-        [&](const auto& result) {
-            status = result ? phoenix::Status::ok : phoenix::Status::error;
-            using Value = std::decay_t<decltype(*result)>;
-            if (!result) {
-                response = to_json(result.error());
-            } else if constexpr (std::is_same_v<Value, HistoryPage>) {
-                response = to_json(*result, true);
-            } else if constexpr (std::is_same_v<Value, engine::SendReply>) {
-                response = to_json(*result);
-            }
-        },
-        reply.what);
-    write([&, &topic = topic, &join_ref = join_ref, &ref = ref](std::string& out) {
-        phoenix::append_reply(out, version, {join_ref, ref, topic, status, response});
+    const auto answer = std::visit(
+        [&](const auto& result) { return to_answer(result, asked.oldest_first); }, reply.what);
+    const std::string response = answer ? *answer : to_json(answer.error());
+    const phoenix::Status status = answer ? phoenix::Status::ok : phoenix::Status::error;
+    write([&](std::string& out) {
+        phoenix::append_reply(
+            out, version, {asked.join_ref, asked.ref, asked.topic, status, response});
     });
 }
 
@@ -302,7 +340,10 @@ void Session::on_authorized(const Authorized& answer) {
     CHATX_ASSERT(membership != memberships_.end() && membership->second.joining);
     Joining& joining = *membership->second.joining;
     if (!joining.asking) return;  // Answered before.
-    if (!answer.result) return refuse_join(membership, answer.result.error());
+    if (!answer.result) {
+        count_refusal(answer.result.error().reason);
+        return refuse_join(membership, answer.result.error());
+    }
     port_.request({membership->second.room, std::move(joining.asking->command)});
     joining.asking.reset();
 }
@@ -387,6 +428,9 @@ void Session::tick(TimePoint now) {
         if (joining && joining->asking && joining->asking->answer_by <= now) late.push_back(topic);
     }
     for (const std::string& topic : late) {
+        port_.count(
+            {.metric = engine::Metric::adapter_timeout, .value = 1, .reason = {}, .label = "auth"});
+        count_refusal(Reason::adapter_error);
         refuse_join(
             memberships_.find(topic),
             refusal(Reason::adapter_error, "the auth adapter did not answer in time"));
@@ -428,11 +472,16 @@ void Session::reply_ok(const Ref& join_ref, const Frame& frame, std::string_view
 }
 
 void Session::reply_error(const Ref& join_ref, const Frame& frame, const Error& error) {
+    count_refusal(error.reason);
     const std::string response = to_json(error);
     write([&](std::string& out) {
         phoenix::append_reply(
             out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
     });
+}
+
+void Session::count_refusal(Reason reason) {
+    port_.count({.metric = engine::Metric::rejected, .value = 1, .reason = reason, .label = {}});
 }
 
 void Session::unmatched(const Frame& frame) {

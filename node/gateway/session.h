@@ -34,9 +34,14 @@ public:
     virtual void authorize(Authorize question) = 0;
     virtual Edge& edge() = 0;
     [[nodiscard]] virtual TimePoint now() const = 0;
+
+    /// A request that ended at the session, to be counted.
+    virtual void count(const engine::Event& event) = 0;
 };
 
 struct SessionOptions {
+    std::size_t message_size_limit =
+        4096;  // Bytes of content. The room checks it too; here it keeps queues small.
     std::size_t joins_max = 100;      // Memberships of one connection.
     std::size_t requests_max = 1024;  // Requests without an answer so far.
     std::size_t held_max = 256;       // Frames that wait for the decision on a join, of one topic.
@@ -129,6 +134,7 @@ private:
         std::string topic;
         Ref join_ref;
         Ref ref;
+        bool oldest_first = true;  // Of a page of history: the end at which it may be cut.
     };
 
     void on_frame(Frame frame, std::size_t bytes);
@@ -139,8 +145,8 @@ private:
     void start_join(Membership& membership, Frame frame);
     void leave(Memberships::iterator membership, const Frame& frame);
     void push(Membership& membership, Frame frame);
-    bool push_message(Membership& membership, const Frame& frame, std::uint64_t request);
-    bool push_history(Membership& membership, const Frame& frame, std::uint64_t request);
+    [[nodiscard]] Result<engine::Send> to_send(const Frame& frame, std::uint64_t request) const;
+    void count_refusal(Reason reason);
 
     void on_joined(const engine::Replied& reply);
     void accept_join(Memberships::iterator membership, const engine::JoinReply& reply);

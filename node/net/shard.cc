@@ -21,8 +21,7 @@ auto contained(Call&& call) -> std::optional<decltype(call())> {
     try {
         return call();
     } catch (...) {
-        return std::nullopt;  // Counted by whoever asked: an adapter's failure has a rule of its
-                              // own.
+        return std::nullopt;  // An adapter's failure has a rule of its own, with whoever asked.
     }
 }
 
@@ -56,7 +55,20 @@ Shard::~Shard() {
 
 void Shard::start() {
     wait_tick();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] { run(); });
+}
+
+// A handler that throws is a fault of ours; the other connections of the shard are not to pay for
+// it.
+void Shard::run() {
+    while (true) {
+        try {
+            io_.run();
+            return;
+        } catch (const std::exception& exception) {
+            wiring_.log.error("a shard's handler failed", {{"error", exception.what()}});
+        }
+    }
 }
 
 void Shard::stop() {
@@ -172,6 +184,12 @@ void Shard::perform(Authorize question) {
         auto result = contained([&] {
             return wiring_.checks.auth->authorize(question.user, question.room, question.action);
         });
+        if (!result)
+            count(
+                {.metric = engine::Metric::adapter_error,
+                 .value = 1,
+                 .reason = {},
+                 .label = "auth"});
         post(Authorized{
             question.connection,
             question.request,

@@ -95,7 +95,10 @@ public:
 
     [[nodiscard]] TimePoint now() const override { return monotonic_now(); }
 
+    void count(const engine::Event& event) override { wiring_.metrics.count(event); }
+
 private:
+    void run();
     void read_mailbox();
     void send_outgoing();
     void wait_tick();

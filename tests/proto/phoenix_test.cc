@@ -298,9 +298,9 @@ TEST_CASE("a payload is anything that JSON has, within limits") {
     CHECK(decode_v2("[null,null,\"t\",\"e\",\"\xFF\"]") == Decoded(Malformed{"not UTF-8"}));
 }
 
-TEST_CASE("topics and events are short texts without controls") {
+TEST_CASE("an event is a short text without controls") {
     const std::string longest(255, 'x');
-    CHECK(frame_of(R"([null,null,")" + longest + R"(",")" + longest + R"(",{}])").topic == longest);
+    CHECK(frame_of(R"([null,null,"t",")" + longest + R"(",{}])").event == longest);
     for (const std::string_view name :
          {R"("")",
           "null",
@@ -314,11 +314,20 @@ TEST_CASE("topics and events are short texts without controls") {
           R"("\u0085")",
           R"("\ud800")"}) {
         CAPTURE(name);
-        CHECK(is_malformed("[null,null," + std::string(name) + R"(,"e",{}])"));
         CHECK(is_malformed(R"([null,null,"t",)" + std::string(name) + ",{}]"));
     }
-    CHECK(is_malformed(R"([null,null,")" + longest + R"(x","e",{}])"));
     CHECK(is_malformed(R"([null,null,"t",")" + longest + R"(x",{}])"));
+}
+
+TEST_CASE("a topic is any text: a name that is no good is answered, not punished") {
+    const std::string longer(300, 'x');
+    CHECK(frame_of(R"([null,null,")" + longer + R"(","e",{}])").topic == longer);
+    CHECK(frame_of(R"([null,null,"","e",{}])").topic.empty());
+    CHECK(frame_of(R"([null,null,"a\nb","e",{}])").topic == "a\nb");
+    for (const std::string_view topic : {"null", "7", "[]", "{}", "true", R"("\ud800")"}) {
+        CAPTURE(topic);
+        CHECK(is_malformed("[null,null," + std::string(topic) + R"(,"e",{}])"));
+    }
 }
 
 TEST_CASE("a ref goes back with its type and to the last digit") {

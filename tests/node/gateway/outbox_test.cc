@@ -47,6 +47,38 @@ TEST_CASE("an outbox takes bytes up to its bound and not one more") {
     }
 }
 
+TEST_CASE("a burst above the bound overflows only when the socket does not take it") {
+    struct Sender final : OutboxOwner {
+        void on_outbox_filled() override {}
+
+        void on_outbox_full() override {
+            if (takes) outbox->sent(outbox->size(), start);
+        }
+
+        Outbox* outbox = nullptr;
+        bool takes = true;
+    };
+
+    const Outbox::Limits limits{.bytes_max = 100, .age_max = 10s};
+    BufferPool pool;
+    Sender sender;
+    Outbox outbox(limits, pool, sender);
+    sender.outbox = &outbox;
+    for (int i = 0; i < 10; ++i)
+        outbox.append(bytes(60));
+    CHECK_FALSE(outbox.overflowed());
+    CHECK(outbox.size() == 60);
+    outbox.buffer().append(bytes(60));
+    outbox.check();
+    CHECK_FALSE(outbox.overflowed());
+    CHECK(outbox.empty());
+
+    sender.takes = false;
+    outbox.append(bytes(60));
+    outbox.append(bytes(60));
+    CHECK(outbox.overflowed());
+}
+
 TEST_CASE("the bound counts what waits, not what was sent") {
     Bench bench(100);
     for (int i = 0; i < 50; ++i) {

@@ -32,6 +32,8 @@ public:
 
     [[nodiscard]] TimePoint now() const override { return node_.now(); }
 
+    void count(const engine::Event& /*event*/) override {}
+
 private:
     LocalNode& node_;
 };

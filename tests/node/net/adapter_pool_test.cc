@@ -47,7 +47,8 @@ TEST_CASE("a full queue refuses at once, and takes again when there is room") {
 TEST_CASE("stopping waits for the call that runs, drops what waits and refuses what comes") {
     std::atomic<bool> finished = false;
     std::atomic<bool> dropped_ran = false;
-    AdapterPool pool({.threads = 1, .queue_max = 10});
+    AdapterPool pool(
+        {.threads = 1, .queue_max = 10'000'000});  // Never full: a refusal means the stop.
     std::latch running(1);
     std::latch go(1);
     REQUIRE(pool.submit([&] {
