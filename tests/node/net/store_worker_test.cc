@@ -60,6 +60,11 @@ public:
                     }});
     }
 
+    Bench(const Bench&) = delete;
+    Bench& operator=(const Bench&) = delete;
+
+    ~Bench() { worker.reset(); }  // It answers until it has ended.
+
     /// The oldest answer of a kind. Waits for it.
     template <class What>
     std::pair<std::uint16_t, What> answer() {
