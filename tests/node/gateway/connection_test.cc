@@ -139,7 +139,7 @@ TEST_CASE("a head that does not come in time ends its connection, whatever trick
 TEST_CASE("an idle client is pinged, then closed with 1001; one that answers pings stays") {
     NetNode node(
         {.gateway =
-             {.session = {}, .outbox = {}, .idle_max = 2s, .linger = 10s, .allowed_origins = {}},
+             {.session = {}, .outbox = {}, .idle_max = 4s, .linger = 10s, .allowed_origins = {}},
          .rooms = {},
          .adapters = {},
          .checks = {}});
