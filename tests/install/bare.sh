@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Does what a newcomer does on a bare Debian 12: makes one with debootstrap, clones this tree's last commit into it, and
-# runs tools/run there until the page answers. Needs root, debootstrap and the network of the package mirror.
+# runs tools/run there until the page answers. Needs root, debootstrap and the network of the package mirror. With CCACHE_DIR
+# set, the builds in there use that compiler cache.
 #   tests/install/bare.sh                 about 10 minutes
 #   tests/install/bare.sh tools/test      runs this command there instead
 set -euo pipefail
@@ -16,7 +17,8 @@ bare=$(mktemp -d /tmp/chatx-bare-XXXXXX)
 chmod 755 "$bare"  # apt reads its lists as another user.
 system=  # The process that everything in there hangs from.
 clean_up() {
-    if [[ $system ]]; then kill "$system" 2>/dev/null || true; wait "$system" 2>/dev/null || true; fi
+    # Deaf to TERM while it waits. Its end takes the first process of the namespace along, and that one all others.
+    if [[ $system ]]; then kill -KILL "$system" 2>/dev/null || true; wait "$system" 2>/dev/null || true; fi
     rm -rf --one-file-system "$bare"
 }
 trap clean_up EXIT
@@ -34,11 +36,16 @@ if [[ -r ${NODE_EXTRA_CA_CERTS:-} ]]; then
     extra_authorities=(NODE_EXTRA_CA_CERTS=/root/authorities.crt)
 fi
 
+cache=${CCACHE_DIR:-}
+mkdir "$bare/root/.ccache"
+
 # Runs a command in there, in mount and process namespaces of its own, which end with it.
 inside() {
     exec unshare --mount --pid --fork --kill-child bash -c '
-        mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && cd "$1" && shift && exec env -i "$@"' bash "$bare" \
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "${extra_authorities[@]}" \
+        mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" &&
+        { [[ ! $2 ]] || mount --bind "$2" "$1/root/.ccache"; } &&
+        cd "$1" && shift 2 && exec env -i "$@"' bash "$bare" "$cache" \
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 CCACHE_DIR=/root/.ccache "${extra_authorities[@]}" \
         chroot . bash -c 'cd /root/chatx && exec "$@"' bash "$@"
 }
 
