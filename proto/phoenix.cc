@@ -137,6 +137,15 @@ std::optional<Ref> Ref::from(const json::Value& value) {
     return Ref(std::move(json));
 }
 
+std::optional<std::string_view> Ref::plain_text() const {
+    if (is_null()) return std::string_view();
+    std::string_view text = json_;
+    if (!text.starts_with('"') || text.find('\\') != std::string_view::npos) return std::nullopt;
+    text.remove_prefix(1);
+    text.remove_suffix(1);
+    return text;
+}
+
 std::variant<Frame, Malformed> decode(
     json::Parser& parser, Version version, std::string_view text) {
     auto parsed = parser.parse(text);

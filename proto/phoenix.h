@@ -39,6 +39,10 @@ public:
 
     [[nodiscard]] const std::string& json() const { return json_; }
 
+    /// What a binary frame says for it: the text itself, nothing for null. Absent for what a binary
+    /// frame cannot say: other scalars, and texts that JSON escapes.
+    [[nodiscard]] std::optional<std::string_view> plain_text() const;
+
     bool operator==(const Ref&) const = default;
 
 private:
