@@ -400,18 +400,18 @@ class WithNode(unittest.TestCase):
                                      (b'GET /v1/rooms?colour=red', 400, 'bad_request'),
                                      (b'GET /v1/room', 400, 'invalid_room_id')):
             with self.subTest(line):
-                told, answer = self.ask(line + b' HTTP/1.1\r\nConnection: close\r\n\r\n')
+                told, answer = self.ask(line + b' HTTP/1.1\r\nHost: chatx\r\nConnection: close\r\n\r\n')
                 self.assertEqual((told, answer['error']['reason'], answer['coverage']), (status, reason, COVERAGE))
 
     def test_the_api_takes_no_body_but_json(self):
         for body in (b'', b'{', b'[]', b'"x"', b'{"ids":[]}', b'{"ids":["x"]}', b'{"ids":"1"}', b'\xff'):
             for path in (b'/v1/room/send', b'/v1/dead-letters/replay'):
-                status, answer = self.ask(b'POST %s HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s'
+                status, answer = self.ask(b'POST %s HTTP/1.1\r\nHost: chatx\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s'
                                           % (path, len(body), body))
                 self.assertEqual((status, answer['schema']), (400, 'chatx.error.v1'), (path, body))
 
     def test_the_api_lists_the_reasons(self):
-        status, answer = self.ask(b'GET /v1/errors HTTP/1.1\r\nConnection: close\r\n\r\n')
+        status, answer = self.ask(b'GET /v1/errors HTTP/1.1\r\nHost: chatx\r\nConnection: close\r\n\r\n')
         self.assertEqual((status, answer['schema']), (200, 'chatx.errors.v1'))
         self.assertEqual(answer['errors'][0]['reason'], 'invalid_room_id')
 
@@ -548,7 +548,7 @@ class Lives(Scratch):
         self.start('--set', f'metrics_listen=127.0.0.1:{port}')
         def get(path):
             with socket.create_connection(('127.0.0.1', port), SECONDS_MAX) as client:
-                client.sendall(f'GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n'.encode())
+                client.sendall(f'GET {path} HTTP/1.1\r\nHost: chatx\r\nConnection: close\r\n\r\n'.encode())
                 answer = b''
                 while part := client.recv(65536):
                     answer += part

@@ -1,11 +1,9 @@
 #include "tools/bench/floor.h"
 
-#include <arpa/inet.h>
+#include "tools/bench/interrupt.h"
+#include "tools/bench/loopback.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,23 +14,7 @@ namespace chatx::tools {
 
 namespace {
 
-void send_whole(int socket, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t sent =
-            ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent > 0) {
-            bytes.remove_prefix(static_cast<std::size_t>(sent));
-            continue;
-        }
-        pollfd writable{socket, POLLOUT, 0};
-        poll(&writable, 1, -1);
-    }
-}
-
-void read_exactly(int from, void* to, std::size_t size) {
-    if (read(from, to, size) != static_cast<ssize_t>(size))
-        throw std::runtime_error("the floor program is gone");
-}
+constexpr std::size_t send_round = 0;  // The command; any other is a number of clients to accept.
 
 }  // namespace
 
@@ -41,7 +23,7 @@ Floor::Floor(std::string_view bytes) : Floor(open(), bytes) {}
 Floor::Floor(const Pipes& pipes, std::string_view bytes)
     : commands_(pipes.commands_in),
       answers_(pipes.answers_out),
-      port_(pipes.port),
+      port_(port_of(pipes.listener)),
       process_(Process::fork([&] { serve(pipes, bytes); })) {
     close(pipes.listener);
     close(pipes.commands_out);
@@ -54,59 +36,55 @@ Floor::~Floor() {
 }
 
 Floor::Pipes Floor::open() {
-    Pipes pipes{};
-    pipes.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
     std::array<int, 2> commands{};
     std::array<int, 2> answers{};
-    if (bind(pipes.listener, reinterpret_cast<const sockaddr*>(&address), size) != 0
-        || listen(pipes.listener, 4096) != 0
-        || getsockname(pipes.listener, reinterpret_cast<sockaddr*>(&address), &size) != 0
-        || pipe2(commands.data(), O_CLOEXEC) != 0 || pipe2(answers.data(), O_CLOEXEC) != 0) {
+    if (pipe2(commands.data(), O_CLOEXEC) != 0 || pipe2(answers.data(), O_CLOEXEC) != 0)
         throw std::runtime_error("cannot start the floor program");
-    }
-    pipes.port = ntohs(address.sin_port);
-    pipes.commands_out = commands[0];
-    pipes.commands_in = commands[1];
-    pipes.answers_out = answers[0];
-    pipes.answers_in = answers[1];
-    return pipes;
+    return {
+        .listener = listen_on_loopback(),
+        .commands_out = commands[0],
+        .commands_in = commands[1],
+        .answers_out = answers[0],
+        .answers_in = answers[1]};
 }
 
-// A command is a number: how many clients to accept, or 0 for a round of sends. Each is answered
-// with a byte.
+// Each command is answered with a byte.
 void Floor::serve(const Pipes& pipes, std::string_view bytes) {
-    close(pipes.commands_in);
+    close_files_but({pipes.listener, pipes.commands_out, pipes.answers_in});
     std::vector<int> clients;
     std::size_t command = 0;
     while (read(pipes.commands_out, &command, sizeof command) == sizeof command) {
-        for (std::size_t i = 0; i < command; ++i) {
-            clients.push_back(
-                ::accept4(pipes.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-            const int on = 1;
-            setsockopt(clients.back(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        }
-        if (command == 0) {
-            for (const int client : clients)
-                send_whole(client, bytes);
+        for (std::size_t i = 0; i < command; ++i)
+            clients.push_back(accept_from(pipes.listener));
+        if (command == send_round) {
+            for (const int client : clients) {
+                if (!send_whole(client, bytes)) return;
+            }
         }
         const char done = 1;
         if (write(pipes.answers_in, &done, 1) != 1) return;
     }
 }
 
-void Floor::accept(std::size_t count) {
-    char done = 0;
-    if (write(commands_, &count, sizeof count) != sizeof count)
+void Floor::tell(std::size_t command) const {
+    if (write(commands_, &command, sizeof command) != sizeof command)
         throw std::runtime_error("the floor program is gone");
-    read_exactly(answers_, &done, 1);
 }
 
-void Floor::send() {
-    accept(0);
+void Floor::accept(std::size_t count) const {
+    tell(count);
+    end_send();
+}
+
+void Floor::begin_send() const {
+    tell(send_round);
+}
+
+void Floor::end_send() const {
+    char done = 0;
+    if (read(answers_, &done, 1) == 1) return;
+    check_interrupts();
+    throw std::runtime_error("the floor program is gone");
 }
 
 }  // namespace chatx::tools

@@ -23,11 +23,14 @@ public:
 
     [[nodiscard]] const Process& process() const { return process_; }
 
-    /// Lets it take in the clients that have connected.
-    void accept(std::size_t count);
+    /// Lets it take in the clients that have connected, and waits until it has.
+    void accept(std::size_t count) const;
 
-    /// One round of sends.
-    void send();
+    /// Tells it to make a round of sends.
+    void begin_send() const;
+
+    /// Waits until the oldest round that was told to begin has been made.
+    void end_send() const;
 
 private:
     struct Pipes {
@@ -36,12 +39,12 @@ private:
         int commands_in;
         int answers_out;
         int answers_in;
-        std::uint16_t port;
     };
 
     Floor(const Pipes& pipes, std::string_view bytes);
     static Pipes open();
     static void serve(const Pipes& pipes, std::string_view bytes);
+    void tell(std::size_t command) const;
 
     int commands_;
     int answers_;

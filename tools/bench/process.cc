@@ -18,8 +18,9 @@ namespace chatx::tools {
 namespace {
 
 // A child must not outlive a measurement that was killed.
-void end_with_parent() {
+void end_with_parent(pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);  // It was killed before that.
 }
 
 pid_t checked_fork() {
@@ -32,11 +33,17 @@ pid_t checked_fork() {
 }  // namespace
 
 Process Process::run(const std::vector<std::string>& command, bool loud) {
+    const pid_t parent = getpid();
     const pid_t id = checked_fork();
     if (id > 0) return Process(id);
-    end_with_parent();
-    if (!loud) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    end_with_parent(parent);
+    // Our standard output is for the figures.
+    const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(nowhere, STDIN_FILENO);
+    dup2(loud ? STDERR_FILENO : nowhere, STDOUT_FILENO);
+    if (!loud) dup2(nowhere, STDERR_FILENO);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& argument : command)
         arguments.push_back(const_cast<char*>(argument.c_str()));
     arguments.push_back(nullptr);
@@ -45,10 +52,15 @@ Process Process::run(const std::vector<std::string>& command, bool loud) {
 }
 
 Process Process::fork(const std::function<void()>& body) {
+    const pid_t parent = getpid();
     const pid_t id = checked_fork();
     if (id > 0) return Process(id);
-    end_with_parent();
-    body();
+    end_with_parent(parent);
+    try {
+        body();
+    } catch (...) {
+        _exit(1);  // Nothing of the copy's stack is to be run.
+    }
     _exit(0);
 }
 
@@ -78,7 +90,9 @@ std::size_t Process::resident_bytes() const {
 }
 
 bool Process::running() const {
-    return waitpid(id_, nullptr, WNOHANG) == 0;
+    siginfo_t ended{};  // Only looked at: the id stays ours until it is waited for.
+    return waitid(P_PID, static_cast<id_t>(id_), &ended, WEXITED | WNOHANG | WNOWAIT) == 0
+           && ended.si_pid == 0;
 }
 
 }  // namespace chatx::tools

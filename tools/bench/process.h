@@ -12,7 +12,7 @@ namespace chatx::tools {
 /// A process that a measurement started: ended with this object, by its id.
 class Process {
 public:
-    /// Runs a program. Its standard error goes to `/dev/null` unless `loud`.
+    /// Runs a program. What it prints goes to our standard error if `loud`, else nowhere.
     static Process run(const std::vector<std::string>& command, bool loud);
 
     /// Runs a function in a copy of this process.

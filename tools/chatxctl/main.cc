@@ -1,6 +1,7 @@
-#include "node/text.h"
 #include "node/version.h"
+#include "proto/nearest.h"
 #include "proto/utf8.h"
+#include "tools/chatxctl/bench_command.h"
 #include "tools/chatxctl/client.h"
 #include "tools/chatxctl/node_commands.h"
 #include "tools/chatxctl/offline_commands.h"
@@ -55,6 +56,7 @@ public:
         add_letter_commands(group(app, "dead-letter", "messages that an adapter did not take"));
         add_config_commands(group(app, "config", "the configuration"));
         add_errors_command(app);
+        add_bench_command(app);
         CLI::App& node = group(app, "node", "the node itself");
         add(node, "info", "version, uptime, load and addresses", node_info);
     }
@@ -91,6 +93,7 @@ private:
     void add_letter_commands(CLI::App& letters);
     void add_config_commands(CLI::App& config);
     void add_errors_command(CLI::App& app);
+    void add_bench_command(CLI::App& app);
 
     Options& options_;
     Run run_;
@@ -192,6 +195,19 @@ void Commands::add_errors_command(CLI::App& app) {
         .add_option("REASON", o.reason, "one reason, such as queue_overflow");
 }
 
+// What follows is for chatx-bench, options and the question for help included.
+void Commands::add_bench_command(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("bench", "measure a node of its own; chatxctl bench --help explains");
+    command->prefix_command();
+    command->set_help_flag();
+    command->callback([this, command] {
+        run_ = [words = command->remaining()](const auto&, const auto& out) {
+            return bench(out, words);
+        };
+    });
+}
+
 void declare(CLI::App& app, Options& options) {
     app.require_subcommand(1);
     app.add_option(
@@ -252,7 +268,7 @@ std::string unknown_command(const CLI::App& app) {
         names.push_back(command->get_name());
     }
     const std::vector<std::string_view> views(names.begin(), names.end());
-    const auto near = chatx::node::nearest(*word, views);
+    const auto near = chatx::proto::nearest(*word, views);
     return "there is no command " + *word
            + (near ? "; did you mean " + std::string(*near) + "?" : std::string());
 }
