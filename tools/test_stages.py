@@ -5,6 +5,7 @@ A stage is a function that is given a Tally; it counts checks there and writes w
 build/test, of which the end is shown when something failed. A stage that breaks off counts as one failed check.
 """
 import argparse
+import concurrent.futures
 import contextlib
 import glob
 import hashlib
@@ -15,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import xml.etree.ElementTree as xml
@@ -25,6 +27,7 @@ CLIENTS = ROOT / 'tests/clients'
 BUILD_SECONDS_MAX = 2400
 TESTS_SECONDS_MAX = 900
 CLIENT_SECONDS_MAX = 300
+FUZZ_SECONDS = 30  # for each fuzzer
 START_SECONDS_MAX = 30
 LINES_SHOWN_MAX = 200
 ENVIRONMENT = {  # for all programs: nothing that configures a chatxd, and strict sanitizers
@@ -227,6 +230,30 @@ def stage_browser(tally):
 def stage_chaos(tally):
     install_clients(tally)
     run_node(tally, 'chaos', sorted(glob.glob(f'{ROOT}/tests/chaos/*.test.mjs')), {'CHATXD': str(need_chatxd(tally, 'dev'))})
+
+
+def stage_fuzz(tally):
+    """Each fuzzer, from its kept corpus on, two at a time. The seed is printed; what fails stays as build/test/fuzz-..."""
+    tally.build('fuzz', 'tests/fuzz/all')
+    seed = int.from_bytes(os.urandom(4), 'little') | 1
+    fuzzers = sorted(path for path in (ROOT / 'build/fuzz/tests/fuzz').glob('fuzz_*') if os.access(path, os.X_OK))
+
+    def fuzz(program):
+        name = program.name.removeprefix('fuzz_')
+        with tempfile.TemporaryDirectory() as found, (LOGS / f'fuzz-{name}.log').open('w') as log:
+            command = (program, found, ROOT / f'tests/fuzz/corpus/{name}', f'-max_total_time={FUZZ_SECONDS}', '-timeout=10',
+                       '-rss_limit_mb=2048', '-max_len=4096', f'-seed={seed}', f'-artifact_prefix={LOGS}/fuzz-{name}-')
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT,
+                                  timeout=10 * FUZZ_SECONDS, check=False).returncode == 0
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for program, well in zip(fuzzers, pool.map(fuzz, fuzzers)):
+            tally.count(*((1, 0) if well else (0, 1)))
+            if not well:
+                print(f'--- {program.name}, seed {seed}', (LOGS / f'{program.name.replace("_", "-", 1)}.log').read_text(errors='replace')[-4000:],
+                      sep='\n', file=tally.log, flush=True)
+    if not fuzzers:
+        raise Broken('no fuzzers were built')
 
 
 STAGES = {name.removeprefix('stage_'): stage for name, stage in list(globals().items()) if name.startswith('stage_')}
