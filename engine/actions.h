@@ -96,6 +96,15 @@ struct Typing {
     UserId user;
 };
 
+/// Something of a client's own, told to all others at once and never kept: bytes that mean nothing
+/// here.
+struct Signal {
+    MemberKey member;
+    UserId user;
+    std::string event;  // The client's name for it; none of the server's.
+    std::string payload;
+};
+
 /// Read a page of history. Never waits in the room's queue.
 struct ReadHistory {
     ReplyTo reply_to;
@@ -133,6 +142,17 @@ struct PresenceDiff {
     bool operator==(const PresenceDiff&) const = default;
 };
 
+/// Everybody who is visibly there, in place of what was known before.
+struct PresenceState {
+    std::shared_ptr<const PresenceMap> members;
+};
+
+/// How many are visibly there, in a room that is too large for a list.
+struct Occupancy {
+    std::size_t count = 0;
+    bool operator==(const Occupancy&) const = default;
+};
+
 struct JoinReply {
     std::vector<MessagePtr> messages;  // In order; the live stream goes on right behind `seq`.
     bool recovered = false;  // Everything since the point the client named is in `messages` or,
@@ -141,6 +161,7 @@ struct JoinReply {
     Epoch epoch;
     Seq seq;                                      // The room's head at the border.
     std::shared_ptr<const PresenceMap> presence;  // Null for a listener.
+    std::optional<Occupancy> occupancy;  // In a room that is too large for `presence`.
 };
 
 /// An answer for an edge.
@@ -149,9 +170,12 @@ struct Replied {
     std::variant<Result<SendReply>, Result<JoinReply>, Result<HistoryPage>> what;
 };
 
+/// What everybody in a room is told of.
+using RoomNews = std::variant<MessagePtr, PresenceDiff, PresenceState, Occupancy, Typing, Signal>;
+
 /// Something for everybody in the room; one copy to each edge in `edges`.
 struct Broadcast {
-    std::variant<MessagePtr, PresenceDiff, Typing> event;
+    RoomNews event;
     std::vector<EdgeId> edges;
 };
 

@@ -54,4 +54,13 @@ std::optional<Seq> Dedupe::oldest_seq() const {
     return std::get<SendReply>(completed_.front().entry->second).seq;
 }
 
+SendReply reply_of(const Message& message) {
+    return {message.id, message.epoch, message.seq, message.inserted_at};
+}
+
+std::optional<Dedupe::Applied> applied_send(const Message& message) {
+    if (message.client_id.empty()) return std::nullopt;
+    return Dedupe::Applied{{message.user, message.client_id}, reply_of(message)};
+}
+
 }  // namespace chatx::engine

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chatx/ids.h>
+#include <chatx/message.h>
 #include <chatx/time.h>
 
 #include "engine/actions.h"
@@ -46,6 +47,13 @@ public:
 
     using Entry = std::variant<Pending, SendReply>;
 
+    /// A send that was applied, and what its sender was told.
+    struct Applied {
+        Key key;
+        SendReply reply;
+        bool operator==(const Applied&) const = default;
+    };
+
     explicit Dedupe(const Options& options) : options_(options) {}
 
     /// What is known of a key; null when nothing is. Valid until the next change.
@@ -87,5 +95,11 @@ private:
     Entries entries_;
     std::deque<Completed> completed_;  // Oldest first.
 };
+
+/// What the sender of an applied message is told.
+[[nodiscard]] SendReply reply_of(const Message& message);
+
+/// What is remembered of an applied message: nothing when it came without `client_id`.
+[[nodiscard]] std::optional<Dedupe::Applied> applied_send(const Message& message);
 
 }  // namespace chatx::engine

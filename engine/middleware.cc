@@ -1,8 +1,9 @@
 #include "engine/middleware.h"
 
+#include "proto/nearest.h"
+
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <optional>
 
 namespace chatx::engine {
@@ -20,48 +21,19 @@ constexpr std::array built_ins = {
     BuiltIn{"moderation", Stage::Kind::moderation},
 };
 
-/// The number of characters to insert, delete or replace (Levenshtein, 1965), row by row (Wagner,
-/// Fischer, 1974).
-std::size_t distance(std::string_view from, std::string_view to) {
-    std::vector<std::size_t> row(to.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < from.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < to.size(); ++j) {
-            const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-        }
-    }
-    return row.back();
-}
-
 std::string quoted(std::string_view name) {
     return "\"" + std::string(name) + "\"";
 }
 
 std::string unknown_name(const std::string& name, const Chain::Plan& plan) {
-    constexpr std::size_t name_size_max =
-        256;  // The distance takes time by the product of the sizes.
-    std::string nearest;
-    if (name.size() <= name_size_max) {
-        std::size_t best = name.size();  // A name that shares nothing is no suggestion.
-        const auto consider = [&](std::string_view candidate) {
-            const std::size_t steps = distance(name, candidate);
-            if (steps < best) {
-                best = steps;
-                nearest = candidate;
-            }
-        };
-        for (const auto& built_in : built_ins)
-            consider(built_in.name);
-        for (const auto& custom : plan.custom)
-            consider(custom);
-    }
-    std::string problem = "unknown middleware " + quoted(name);
-    if (!nearest.empty()) problem += "; did you mean " + quoted(nearest) + "?";
-    return problem;
+    std::vector<std::string_view> known;
+    known.reserve(built_ins.size() + plan.custom.size());
+    for (const auto& built_in : built_ins)
+        known.push_back(built_in.name);
+    known.insert(known.end(), plan.custom.begin(), plan.custom.end());
+    const auto near = proto::nearest(name, known);
+    return "unknown middleware " + quoted(name)
+           + (near ? "; did you mean " + quoted(*near) + "?" : std::string());
 }
 
 bool well_formed(std::string_view name) {

@@ -3,19 +3,17 @@
 #include <chatx/ids.h>
 #include <chatx/time.h>
 
+#include "engine/token_bucket.h"
+
 #include <cstddef>
 #include <map>
 #include <optional>
 
 namespace chatx::engine {
 
-/// Limits how often each user may send in one room: a token bucket for each user, full at start and
-/// refilled continuously.
-///
-/// A bucket is kept as the time at which it is full again, after the Generic Cell Rate Algorithm
-/// (ITU-T I.371): one integer for each user, no drift. A full bucket is the same as none, so memory
-/// holds only users who sent lately: a bucket is gone `burst / messages_per_sec` after its last
-/// token was taken. Lives on one loop.
+/// Limits how often each user may send in one room: a TokenBucket for each user. A full bucket is
+/// the same as none, so memory holds only users who sent lately: a bucket is gone `burst /
+/// messages_per_sec` after its last token was taken. Lives on one loop.
 class RateLimiter {
 public:
     struct Options {
@@ -42,8 +40,7 @@ private:
     using Order = std::multimap<TimePoint, const UserId*>;
     using Buckets = std::map<UserId, Order::iterator>;
 
-    Duration interval_;  // Between two tokens; zero when there is no limit.
-    Duration capacity_;  // From empty to full.
+    TokenRate rate_;
     std::size_t buckets_max_;
     Buckets by_user_;
     Order by_full_at_;

@@ -25,15 +25,22 @@ void reply(Step& step, const ReplyTo& to, T what) {
     step.actions.emplace_back(Replied{to, Result<T>(std::move(what))});
 }
 
-/// Answers with an error and counts it, by reason and under the names that reasons of their own
-/// have.
+/// What a refusal consists of, handed to `emit` in order: the answer, then what is counted, by
+/// reason and under the names that reasons of their own have.
+template <class T, class Emit>
+void emit_refusal(const ReplyTo& to, Error error, Emit&& emit) {
+    const Reason reason = error.reason;
+    emit(Replied{to, Result<T>(std::move(error))});
+    emit(Event{Metric::rejected, 1, reason, {}});
+    if (reason == Reason::queue_overflow) emit(Event{Metric::queue_overflow, 1, {}, {}});
+    if (reason == Reason::rate_limited) emit(Event{Metric::rate_limit_hit, 1, {}, {}});
+}
+
+/// Answers with an error and counts it.
 template <class T>
 void refuse(Step& step, const ReplyTo& to, Error error) {
-    const Reason reason = error.reason;
-    step.actions.emplace_back(Replied{to, Result<T>(std::move(error))});
-    step.actions.emplace_back(Event{Metric::rejected, 1, reason, {}});
-    if (reason == Reason::queue_overflow) count(step, Metric::queue_overflow);
-    if (reason == Reason::rate_limited) count(step, Metric::rate_limit_hit);
+    emit_refusal<T>(
+        to, std::move(error), [&](auto action) { step.actions.emplace_back(std::move(action)); });
 }
 
 }  // namespace chatx::engine

@@ -3,6 +3,7 @@
 #include "engine/replies.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace chatx::engine {
@@ -42,8 +43,9 @@ Room::Room(
            std::move(state.epochs),
            std::move(state.recent),
            options.archive}),
+      feed_(options.presence),
       idle_since_(now) {
-    remember_recent(state.opened_at, now);
+    remember(state, now);
 }
 
 void Room::join(Join request, Step& step) {
@@ -73,6 +75,12 @@ void Room::typing(const Typing& request, Step& step) {
     if (!audience_.shows(request.member, request.user)) return;
     idle_since_ = step.now;
     step.actions.emplace_back(Broadcast{request, audience_.edges()});
+}
+
+void Room::signal(Signal request, Step& step) {
+    if (!audience_.shows(request.member, request.user)) return;
+    idle_since_ = step.now;
+    step.actions.emplace_back(Broadcast{std::move(request), audience_.edges()});
 }
 
 void Room::read_history(const ReadHistory& request, Step& step) {
@@ -149,6 +157,7 @@ void Room::on_archived(Seq seq) {
 
 void Room::tick(Step& step) {
     sends_.tick(step);
+    tell(feed_.tick(presence(), step.now), step);
     while (!loads_.empty() && loads_.begin()->second.deadline <= step.now) {
         auto load = take_load(loads_.begin()->first);
         load_failed(std::move(*load), Metric::adapter_timeout, step);
@@ -157,10 +166,11 @@ void Room::tick(Step& step) {
 
 std::optional<TimePoint> Room::deadline() const {
     std::optional<TimePoint> earliest = sends_.deadline();
-    if (!loads_.empty()) {
-        const TimePoint load = loads_.begin()->second.deadline;
-        earliest = earliest ? std::min(*earliest, load) : load;
-    }
+    const auto keep_earlier = [&](std::optional<TimePoint> other) {
+        if (other && (!earliest || *other < *earliest)) earliest = other;
+    };
+    if (!loads_.empty()) keep_earlier(loads_.begin()->second.deadline);
+    keep_earlier(feed_.deadline());
     return earliest;
 }
 
@@ -168,8 +178,10 @@ bool Room::can_close() const {
     const bool kept_elsewhere =
         head().value == 0 || (options_.archive && history_.archived() == head());
     const auto remembered = sends_.oldest_remembered();
+    const bool brought_back =
+        !remembered || head().value - remembered->value < options_.dedupe.entries_max;
     return audience_.size() == 0 && loads_.empty() && sends_.queue_size() == 0 && kept_elsewhere
-           && (!remembered || *remembered >= history_.first());
+           && brought_back;
 }
 
 void Room::advance(LoadingJoin join, CatchUp::Next next, Step& step) {
@@ -198,7 +210,8 @@ void Room::complete(const Join& request, CatchUp::Found found, Step& step) {
             found.more,
             epoch(),
             head(),
-            request.visible ? presence().state() : nullptr});
+            request.visible ? feed_.snapshot(presence()) : nullptr,
+            feed_.counts() ? std::optional(Occupancy{presence().member_count()}) : std::nullopt});
 }
 
 void Room::cancel_join(const MemberKey& member, std::string_view why, Step& step) {
@@ -209,12 +222,21 @@ void Room::cancel_join(const MemberKey& member, std::string_view why, Step& step
     refuse<JoinReply>(step, request.reply_to, {Reason::room_unavailable, std::string(why), {}});
 }
 
-void Room::publish(const Presence::Change& change, Step& step) const {
-    if (!change.diff.empty() && audience_.size() > 0) {
-        step.actions.emplace_back(Broadcast{change.diff, audience_.edges()});
-    }
+void Room::publish(Presence::Change change, Step& step) {
+    tell(feed_.changed(presence(), std::move(change.diff), step.now), step);
     if (change.users_left > 0) count(step, Metric::room_leave, change.users_left);
     if (change.users_joined > 0) count(step, Metric::room_join, change.users_joined);
+}
+
+void Room::tell(std::vector<PresenceFeed::News> news, Step& step) const {
+    if (audience_.size() == 0) return;
+    for (auto& item : news) {
+        std::visit(
+            [&](auto& one) {
+                step.actions.emplace_back(Broadcast{std::move(one), audience_.edges()});
+            },
+            item);
+    }
 }
 
 std::optional<Error> Room::refusal_of(const Join& request) const {
@@ -258,15 +280,13 @@ bool Room::next_in_order(const Message& message) const {
     return message.room == id_ && message.seq == head().next() && sends_.expects(message);
 }
 
-void Room::remember_recent(const std::optional<WallTime>& opened_at, TimePoint now) {
-    for (const auto& message : history_.ring()) {
-        Duration age{};
-        if (opened_at && message->inserted_at < *opened_at) {
-            const auto window = std::chrono::floor<Wall::duration>(options_.dedupe.window);
-            if (message->inserted_at <= *opened_at - window) continue;
-            age = *opened_at - message->inserted_at;
-        }
-        sends_.remember(*message, now - age);
+void Room::remember(const RoomState& state, TimePoint now) {
+    const auto window = std::chrono::floor<Wall::duration>(options_.dedupe.window);
+    const WallTime present = std::max(state.opened_at, state.last_inserted_at);
+    const std::size_t count = std::min(state.sends.size(), options_.dedupe.entries_max);
+    for (const auto& send : std::span(state.sends).last(count)) {
+        const WallTime said = std::min(send.reply.inserted_at, present);
+        if (said > present - window) sends_.remember(send, now - (present - said));
     }
 }
 

@@ -11,6 +11,7 @@
 #include "engine/history.h"
 #include "engine/middleware.h"
 #include "engine/presence.h"
+#include "engine/presence_feed.h"
 #include "engine/rate_limiter.h"
 #include "engine/send_pipeline.h"
 
@@ -37,6 +38,7 @@ struct RoomOptions {
     RateLimiter::Options rate_limit;
     Dedupe::Options dedupe;
     History::Options history;
+    PresenceFeed::Options presence;
     Duration send_deadline = std::chrono::seconds(5);
     Duration check_deadline = std::chrono::seconds(1);
     Duration load_deadline = std::chrono::seconds(5);
@@ -48,17 +50,20 @@ struct RoomOptions {
 /// the archive.
 ///
 /// What is older than `recent` counts as archived. Whoever knows that `recent` is archived too says
-/// so with `Room::on_archived`. The `client_id`s in `recent` are recognized again: a retry makes no
-/// second message, also after the room was closed or its owner started anew.
+/// so with `Room::on_archived`.
+///
+/// `sends` are those with a `client_id` of the last `Dedupe::Options::window`, among the last
+/// `entries_max` places: their retries are recognized, so that none makes a second message, also
+/// after the room was closed or its owner started anew. How old they are is told by the wall clock.
 struct RoomState {
     Epoch epoch;  // The reign that begins; larger than every earlier one.
     Seq seq;      // The head.
     MessageId last_id;
     WallTime last_inserted_at;
-    std::vector<EpochStart> epochs;  // Earlier reigns, oldest first.
-    std::vector<MessagePtr> recent;  // The tail of the order, ending at the head; may be empty.
-    std::optional<WallTime>
-        opened_at;  // The present. Unknown: all of `recent` counts as just said for retries.
+    std::vector<EpochStart> epochs;      // Earlier reigns, oldest first.
+    std::vector<MessagePtr> recent;      // The tail of the order, ending at the head; may be empty.
+    std::vector<Dedupe::Applied> sends;  // Oldest first.
+    WallTime opened_at;                  // The present; if it is earlier, `last_inserted_at` is.
 };
 
 /// One room at its owner: a state machine that proposes entries and applies committed ones.
@@ -86,8 +91,8 @@ public:
     Room& operator=(const Room&) = delete;
     ~Room() = default;
 
-    // Requests. Each is answered exactly once with `Replied`, apart from Leave and Typing, which
-    // are not answered.
+    // Requests. Each is answered exactly once with `Replied`, apart from Leave, Typing and Signal,
+    // which are not answered.
 
     /// A join that has to read the archive takes effect when that is done. Until then another join
     /// or a leave of the same connection puts an end to it: it is answered `room_unavailable`. When
@@ -100,8 +105,9 @@ public:
     /// outcome.
     void send(Send request, Step& step);
 
-    /// Passed on when the member is visibly here as this user.
+    // Both are passed on when the member is visibly here as this user.
     void typing(const Typing& request, Step& step);
+    void signal(Signal request, Step& step);
     void read_history(const ReadHistory& request, Step& step);
 
     /// Ends every membership of an edge, as if each had left.
@@ -133,7 +139,7 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
     /// Nobody is in the room, nothing waits, all of it is in the archive (or nothing was ever
-    /// said), and the retries it recognizes are those that `RoomState::recent` would bring back.
+    /// said), and the retries it recognizes are those that `RoomState::sends` would bring back.
     [[nodiscard]] bool can_close() const;
 
     /// When the room was last used: the last call other than `tick` and `on_archived`.
@@ -177,7 +183,8 @@ private:
     void advance(LoadingJoin join, CatchUp::Next next, Step& step);
     void complete(const Join& request, CatchUp::Found found, Step& step);
     void cancel_join(const MemberKey& member, std::string_view why, Step& step);
-    void publish(const Presence::Change& change, Step& step) const;
+    void publish(Presence::Change change, Step& step);
+    void tell(std::vector<PresenceFeed::News> news, Step& step) const;
     [[nodiscard]] std::optional<Error> refusal_of(const Join& request) const;
 
     [[nodiscard]] bool loads_full() const { return loads_.size() >= options_.history_waiters_max; }
@@ -187,7 +194,7 @@ private:
     [[nodiscard]] std::optional<Load> take_load(Ticket ticket);
     void load_failed(Load load, Metric metric, Step& step);
     [[nodiscard]] bool next_in_order(const Message& message) const;
-    void remember_recent(const std::optional<WallTime>& opened_at, TimePoint now);
+    void remember(const RoomState& state, TimePoint now);
 
     RoomId id_;
     const RoomOptions& options_;
@@ -195,6 +202,7 @@ private:
     SendPipeline sends_;
     Audience audience_;
     History history_;
+    PresenceFeed feed_;
     std::map<Ticket, Load>
         loads_;  // Tickets grow and all loads may take the same time: the first is due first.
     std::map<MemberKey, Ticket> joining_;  // The loads that are joins.

@@ -16,10 +16,6 @@ namespace {
 
 constexpr Duration retry_after_min = std::chrono::milliseconds(100);
 
-SendReply reply_of(const Message& message) {
-    return {message.id, message.epoch, message.seq, message.inserted_at};
-}
-
 /// The key of a message or a draft; nothing when it came without `client_id`.
 template <class Sent>
 std::optional<Dedupe::Key> key_of(const Sent& sent) {
@@ -121,8 +117,8 @@ void SendPipeline::fail_uncommitted(Epoch epoch, Seq head, Step& step) {
     settle(step);
 }
 
-void SendPipeline::remember(const Message& message, TimePoint at) {
-    if (const auto key = key_of(message)) dedupe_.complete(*key, reply_of(message), at);
+void SendPipeline::remember(const Dedupe::Applied& send, TimePoint at) {
+    dedupe_.complete(send.key, send.reply, at);
 }
 
 void SendPipeline::tick(Step& step) {

@@ -65,8 +65,9 @@ public:
     /// What is proposed will never be applied; the order goes on behind `head` under `epoch`.
     void fail_uncommitted(Epoch epoch, Seq head, Step& step);
 
-    /// Recognizes retries of a message that was applied at `at`, before this pipeline began.
-    void remember(const Message& message, TimePoint at);
+    /// Recognizes retries of a send that was applied at `at`, before this pipeline began. Called in
+    /// order of time.
+    void remember(const Dedupe::Applied& send, TimePoint at);
 
     /// Deadlines and expiry.
     void tick(Step& step);

@@ -2,6 +2,7 @@
 
 #include "node/config_kinds.h"
 #include "node/text.h"
+#include "proto/nearest.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +16,7 @@ constexpr std::size_t shown_size_max = 60;  // Bytes of a value in a message.
 std::string suggestion(const ConfigAssignment& assignment) {
     std::vector<std::string_view> names = config_key_names();
     names.insert(names.end(), config_section_names().begin(), config_section_names().end());
-    const auto name = nearest(assignment.key, names);
+    const auto name = proto::nearest(assignment.key, names);
     if (!name) return "; chatxd --print-config lists all keys";
     if (assignment.origin.kind == Origin::Kind::environment)
         return "; did you mean " + environment_name(*name) + "?";

@@ -1,6 +1,7 @@
 #include "node/config_command_line.h"
 
 #include "node/text.h"
+#include "proto/nearest.h"
 
 #include <CLI/CLI.hpp>
 
@@ -75,7 +76,8 @@ std::string unexpected(const CLI::App& app) {
     for (const CLI::Option* option : app.get_options())
         names.push_back("--" + option->get_lnames().front());
     const std::vector<std::string_view> views(names.begin(), names.end());
-    const auto name = nearest(std::string_view(argument).substr(0, argument.find('=')), views);
+    const auto name =
+        proto::nearest(std::string_view(argument).substr(0, argument.find('=')), views);
     const std::string_view meant = name ? *name : std::string_view("--help");
     return "unknown flag " + shown_text(argument)
            + (name ? "; did you mean " + std::string(meant) + "?" : "; chatxd --help lists all");

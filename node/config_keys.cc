@@ -11,6 +11,8 @@ namespace {
 constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t mebibyte = std::int64_t{1024} * 1024;
 constexpr std::int64_t day_s = 86'400;
+constexpr std::int64_t idle_timeout_min_s =
+    10;  // Pinged at half of it, a client has time to answer.
 
 void add_general_keys(std::vector<ConfigKey>& keys) {
     keys.push_back(text<&Config::name>(
@@ -134,24 +136,75 @@ void add_limit_keys(std::vector<ConfigKey>& keys) {
         "Most connections from one address; this host itself has no such limit."));
     keys.push_back(whole<&Config::limits, &Limits::connections_per_user>(
         "limits.connections_per_user", {1, 10 * million}, "Most connections of one user."));
-    keys.push_back(whole<&Config::limits, &Limits::frames_per_sec>(
-        "limits.frames_per_sec",
-        {0, million},
-        "Frames a client may send each second, heartbeats apart; 0: no limit."));
-    keys.push_back(whole<&Config::limits, &Limits::frames_burst>(
-        "limits.frames_burst",
-        {1, million},
-        "Frames a client may send at once before that limit holds."));
+    keys.push_back(whole<&Config::limits, &Limits::pending_connections>(
+        "limits.pending_connections",
+        {1, 10 * million},
+        "Most connections that have not sent a whole request yet."));
+    keys.push_back(whole<&Config::limits, &Limits::pending_connections_per_ip>(
+        "limits.pending_connections_per_ip",
+        {1, 10 * million},
+        "Most of them from one address; this host itself has no such limit."));
     keys.push_back(whole<&Config::limits, &Limits::idle_timeout>(
         "limits.idle_timeout_s",
-        {1, day_s},
+        {idle_timeout_min_s, day_s},
         "Seconds without a word, heartbeats included, until a connection is closed."));
     keys.push_back(whole<&Config::limits, &Limits::outbound_bytes>(
         "limits.outbound_bytes",
-        {1024, 1024 * mebibyte},
+        {outbound_bytes_min, 1024 * mebibyte},
         "Most bytes that wait for one slow client."));
     keys.push_back(whole<&Config::limits, &Limits::outbound_age>(
         "limits.outbound_age_s", {1, 3600}, "Seconds that they wait before it is cut off."));
+}
+
+void add_rate_keys(std::vector<ConfigKey>& keys) {
+    using Limits = Config::Limits;
+    constexpr Bounds rates{0, million};
+    constexpr Bounds bursts{1, million};
+    keys.push_back(whole<&Config::limits, &Limits::accepts_per_sec_per_ip>(
+        "limits.accepts_per_sec_per_ip",
+        rates,
+        "Connections an address may open each second; this host itself has no such limit; 0: no "
+        "limit."));
+    keys.push_back(whole<&Config::limits, &Limits::accepts_burst_per_ip>(
+        "limits.accepts_burst_per_ip", bursts, "Connections it may open at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::frames_per_sec>(
+        "limits.frames_per_sec",
+        rates,
+        "Frames a client may send each second, heartbeats apart; 0: no limit."));
+    keys.push_back(whole<&Config::limits, &Limits::frames_burst>(
+        "limits.frames_burst", bursts, "Frames a client may send at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::frames_per_sec_per_ip>(
+        "limits.frames_per_sec_per_ip",
+        rates,
+        "The same for all clients of one address; this host itself has no such limit; 0: no "
+        "limit."));
+    keys.push_back(whole<&Config::limits, &Limits::frames_burst_per_ip>(
+        "limits.frames_burst_per_ip", bursts, "Frames they may send at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::joins_per_sec>(
+        "limits.joins_per_sec",
+        rates,
+        "Joins among the frames of a client each second; 0: no limit."));
+    keys.push_back(whole<&Config::limits, &Limits::joins_burst>(
+        "limits.joins_burst", bursts, "Joins at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::typing_per_sec>(
+        "limits.typing_per_sec",
+        rates,
+        "Typing events of a client that are passed on each second, the rest is dropped; 0: no "
+        "limit."));
+    keys.push_back(whole<&Config::limits, &Limits::typing_burst>(
+        "limits.typing_burst", bursts, "Typing events at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::signals_per_sec>(
+        "limits.signals_per_sec",
+        rates,
+        "Binary events of a client that are passed on each second; 0: no limit."));
+    keys.push_back(whole<&Config::limits, &Limits::signals_burst>(
+        "limits.signals_burst", bursts, "Binary events at once after a pause."));
+    keys.push_back(whole<&Config::limits, &Limits::heartbeats_per_sec>(
+        "limits.heartbeats_per_sec",
+        rates,
+        "Heartbeats, pings and pongs of a client each second; 0: no limit."));
+    keys.push_back(whole<&Config::limits, &Limits::heartbeats_burst>(
+        "limits.heartbeats_burst", bursts, "Heartbeats at once after a pause."));
 }
 
 void add_operation_keys(std::vector<ConfigKey>& keys) {
@@ -196,6 +249,7 @@ std::vector<ConfigKey> make_keys() {
     add_adapter_keys(keys);
     add_rate_and_history_keys(keys);
     add_limit_keys(keys);
+    add_rate_keys(keys);
     add_operation_keys(keys);
     add_cluster_keys(keys);
     return keys;

@@ -37,6 +37,9 @@ struct ConfigKey {
     std::function<std::string(const Config&)> print;
 };
 
+/// Least value of `limits.outbound_bytes`: room for a page of history and for what comes with it.
+inline constexpr std::int64_t outbound_bytes_min = std::int64_t{512} * 1024;
+
 /// All keys, those without a section first, sections together. Static data, any thread.
 const std::vector<ConfigKey>& config_keys();
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
 #include <vector>
@@ -51,10 +52,24 @@ public:
         if (broken && problems_.spare(keys)) problems_.add_for(*keys.begin(), loaded_, what);
     }
 
+    /// Two keys contradict each other if `broken`; `what` names both. Told where one of them was
+    /// set.
+    void refuse_pair_if(
+        bool broken, std::string_view first, std::string_view second, std::string_view what) {
+        if (!broken || !problems_.spare({first, second})) return;
+        const bool second_alone = is_set(loaded_, second) && !is_set(loaded_, first);
+        problems_.add_for(second_alone ? second : first, loaded_, what);
+    }
+
 private:
     const LoadedConfig& loaded_;
     ConfigProblems& problems_;
 };
+
+/// `key = 5`
+std::string with_value(std::string_view key, const Config& config) {
+    return std::string(key) + " = " + find_config_key(key)->print(config);
+}
 
 void check_cluster(const Config& config, Rules& rules) {
     const bool local = config.cluster_strategy == ClusterStrategy::local;
@@ -130,14 +145,70 @@ void check_middlewares(const Config& config, const ConfigInput& input, Rules& ru
     }
 }
 
-void check_sizes_and_ports(const Config& config, Rules& rules) {
+// A default that is written down, as `--print-config` does, asks for nothing.
+void check_rate_limit(const Config& config, Rules& rules) {
+    const Config::RateLimit standard;
+    const auto check = [&](std::string_view key, bool changed) {
+        rules.refuse_if(
+            changed && !names(config, "rate_limit"),
+            {key, "middlewares"},
+            "nothing applies it; add \"rate_limit\" to middlewares");
+    };
+    check(
+        "rate_limit.messages_per_sec",
+        config.rate_limit.messages_per_sec != standard.messages_per_sec);
+    check("rate_limit.burst", config.rate_limit.burst != standard.burst);
+}
+
+void check_frame_sizes(const Config& config, Rules& rules) {
+    constexpr std::string_view content_key = "message_size_limit";
+    const std::size_t frame_bytes = frame_bytes_max(config.message_size_limit);
+    const auto check = [&](std::string_view key, std::size_t bytes_max) {
+        rules.refuse_pair_if(
+            frame_bytes > bytes_max,
+            content_key,
+            key,
+            "a frame with " + with_value(content_key, config) + " bytes of content may take "
+                + std::to_string(frame_bytes) + ", more than " + with_value(key, config));
+    };
+    check("inbound_message_limit", config.inbound_message_limit);
+    check("limits.outbound_bytes", config.limits.outbound_bytes);
+}
+
+void check_counts(const Config& config, Rules& rules) {
+    constexpr std::string_view joins_key = "limits.joins_per_connection";
+    const Config::Limits& limits = config.limits;
+    const auto check_burst = [&](std::uint32_t per_sec, std::string_view key, std::size_t burst) {
+        rules.refuse_pair_if(
+            per_sec > 0 && limits.joins_per_connection > burst,
+            joins_key,
+            key,
+            "a client that comes back joins " + with_value(joins_key, config)
+                + " rooms at once, more than " + with_value(key, config));
+    };
+    check_burst(limits.frames_per_sec, "limits.frames_burst", limits.frames_burst);
+    check_burst(limits.joins_per_sec, "limits.joins_burst", limits.joins_burst);
+    rules.refuse_pair_if(
+        config.shards > limits.rooms,
+        "shards",
+        "limits.rooms",
+        "each of " + with_value("shards", config) + " event loops holds at least a room, more than "
+            + with_value("limits.rooms", config));
+}
+
+/// Whether both cannot be listened on. An address of all zeros is every address of its family.
+bool collide(const Endpoint& one, const Endpoint& other) {
+    if (one.port == 0 || one.port != other.port) return false;
+    const auto covers = [](const Endpoint& all, const Endpoint& single) {
+        if (all.address == "0.0.0.0") return single.address.find(':') == std::string::npos;
+        return all.address == "::" && single.address.find(':') != std::string::npos;
+    };
+    return one.address == other.address || covers(one, other) || covers(other, one);
+}
+
+void check_ports(const Config& config, Rules& rules) {
     rules.refuse_if(
-        config.message_size_limit > config.inbound_message_limit,
-        {"message_size_limit", "inbound_message_limit"},
-        "must be at most inbound_message_limit, which is "
-            + std::to_string(config.inbound_message_limit));
-    rules.refuse_if(
-        config.listen.port != 0 && config.metrics_listen == config.listen,
+        config.metrics_listen && collide(*config.metrics_listen, config.listen),
         {"metrics_listen", "listen"},
         "is where clients connect; leave it out, since /metrics is there too");
 }
@@ -176,7 +247,10 @@ void check_rules(const LoadedConfig& loaded, const ConfigInput& input, ConfigPro
     check_store(loaded.config, rules);
     check_moderation(loaded.config, rules);
     check_middlewares(loaded.config, input, rules);
-    check_sizes_and_ports(loaded.config, rules);
+    check_rate_limit(loaded.config, rules);
+    check_frame_sizes(loaded.config, rules);
+    check_counts(loaded.config, rules);
+    check_ports(loaded.config, rules);
 }
 
 std::string describe(const Config& config) {

@@ -25,6 +25,11 @@ void Core::request(RoomCommand command) {
     }
 }
 
+void Core::authorize(Authorize question, TimePoint now) {
+    asked_.push_back({now + authorize_deadline, question.connection, question.request});
+    actions_.emplace_back(std::move(question));
+}
+
 std::vector<ShardAction>& Core::run(TimePoint now, WallTime wall) {
     ShardStep step{now, wall, entropy_, actions_};
     while (!inbox_.empty()) {
@@ -41,12 +46,24 @@ std::vector<ShardAction>& Core::tick(TimePoint now, WallTime wall) {
     ShardStep step{now, wall, entropy_, actions_};
     rooms_.tick(step);
     keep_own_posts();
+    expire_questions(now);
     return run(now, wall);
 }
 
 bool Core::drain(TimePoint now, WallTime wall) {
     ShardStep step{now, wall, entropy_, actions_};
     return rooms_.drain(step);
+}
+
+void Core::expire_questions(TimePoint now) {
+    while (!asked_.empty() && asked_.front().answer_by <= now) {
+        const Asked& late = asked_.front();
+        inbox_.emplace_back(Authorized{
+            late.connection,
+            late.request,
+            Error{Reason::timeout, "the auth adapter did not answer in time", std::nullopt}});
+        asked_.pop_front();
+    }
 }
 
 void Core::dispatch(ShardMessage message, ShardStep& step) {

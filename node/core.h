@@ -8,6 +8,7 @@
 #include "node/messages.h"
 #include "node/room_host.h"
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -21,6 +22,8 @@ namespace chatx::node {
 /// may add inputs while it runs. The shard of a room is its slot modulo the number of shards.
 class Core {
 public:
+    static constexpr Duration authorize_deadline = std::chrono::seconds(1);
+
     Core(RoomHost::Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy);
 
     /// A message for this shard.
@@ -29,8 +32,13 @@ public:
     /// A request of one of this shard's connections, for the shard that owns the room.
     void request(RoomCommand command);
 
-    /// A question of one of this shard's connections for the auth adapter.
-    void authorize(Authorize question) { actions_.emplace_back(std::move(question)); }
+    /// A question of one of this shard's connections for the auth adapter. When there is no answer
+    /// within `authorize_deadline`, the connection hears of Reason::timeout at the next tick; an
+    /// answer may still follow.
+    void authorize(Authorize question, TimePoint now);
+
+    /// Nothing was handed over since the last run.
+    [[nodiscard]] bool idle() const { return inbox_.empty() && actions_.empty(); }
 
     /// Works off the inputs. The actions are the caller's to carry out, in order, and to clear
     /// before the next call.
@@ -49,6 +57,14 @@ public:
     [[nodiscard]] std::uint16_t shard() const { return place_.shard; }
 
 private:
+    /// A question, perhaps answered by now.
+    struct Asked {
+        TimePoint answer_by;
+        std::uint64_t connection = 0;
+        std::uint64_t request = 0;
+    };
+
+    void expire_questions(TimePoint now);
     void dispatch(ShardMessage message, ShardStep& step);
     void keep_own_posts();
 
@@ -58,7 +74,8 @@ private:
     Edge edge_;
     std::deque<ShardMessage> inbox_;
     std::vector<ShardAction> actions_;
-    std::size_t sorted_ = 0;  // Actions before it are known not to be posts to this shard.
+    std::deque<Asked> asked_;  // All wait equally long, so the oldest is due first.
+    std::size_t sorted_ = 0;   // Actions before it are known not to be posts to this shard.
 };
 
 /// The shard that owns a room on a node of `shards` shards.

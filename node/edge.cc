@@ -2,10 +2,18 @@
 
 #include <chatx/assert.h>
 
+#include "node/payloads.h"
+
 #include <algorithm>
 #include <utility>
 
 namespace chatx::node {
+
+const Framed& EdgeEvent::frame(proto::phoenix::Version version) const {
+    if (version == proto::phoenix::Version::v2) return event_.frame;
+    if (!v1_) v1_ = broadcast_frame(event_.room, event_.event, version);
+    return *v1_;
+}
 
 std::uint64_t Edge::add(Subscriber& subscriber) {
     connections_.emplace(++last_connection_, &subscriber);
@@ -34,8 +42,9 @@ void Edge::detach(const RoomId& room, Subscriber& subscriber) {
 void Edge::handle(const RoomEvent& event) {
     const auto found = rooms_.find(event.room);
     if (found == rooms_.end()) return;
+    const EdgeEvent edge_event(event);
     for (Subscriber* subscriber : found->second)
-        subscriber->on_event(event);
+        subscriber->on_event(edge_event);
 }
 
 void Edge::handle(engine::Replied reply) {

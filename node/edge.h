@@ -3,14 +3,33 @@
 #include <chatx/ids.h>
 
 #include "node/messages.h"
+#include "proto/phoenix.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 namespace chatx::node {
+
+/// An event on its way to the connections of one edge. Lives as long as the call that brings it.
+class EdgeEvent {
+public:
+    explicit EdgeEvent(const RoomEvent& event) : event_(event) {}
+
+    [[nodiscard]] const engine::RoomNews& news() const { return event_.event; }
+
+    [[nodiscard]] const RoomId& room() const { return event_.room; }
+
+    /// For those who speak this version of the protocol. V1 is made when the first of them comes.
+    [[nodiscard]] const Framed& frame(proto::phoenix::Version version) const;
+
+private:
+    const RoomEvent& event_;
+    mutable std::optional<Framed> v1_;
+};
 
 /// A connection, as the edge sees it. Lives on the shard's loop.
 class Subscriber {
@@ -27,7 +46,7 @@ public:
     virtual void on_authorized(const Authorized& answer) = 0;
 
     /// Something happened in a room it is attached to. May not attach or detach from inside.
-    virtual void on_event(const RoomEvent& event) = 0;
+    virtual void on_event(const EdgeEvent& event) = 0;
 };
 
 /// The connections of one shard: which of them hear which room. A room sends one copy of an event

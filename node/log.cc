@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cmath>
 #include <type_traits>
 #include <utility>
@@ -139,10 +138,8 @@ public:
 
     ~Impl() { tell(limiter_.take_all_suppressed()); }
 
-    void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
-
     void write(LogLevel level, const char* text, LogFields fields) {
-        if (level < level_.load(std::memory_order_relaxed)) return;
+        if (level < level_) return;
         const LogLimiter::Answer answer = limiter_.admit(text, now_());
         if (answer.before.lines > 0) tell(answer.before);
         if (answer.pass) put(level, text, fields);
@@ -169,7 +166,7 @@ private:
 
     const LogFormat format_;
     const std::function<TimePoint()> now_;
-    std::atomic<LogLevel> level_;
+    const LogLevel level_;
     LogLimiter limiter_;
     spdlog::logger logger_;
 };
@@ -180,10 +177,6 @@ Logger::~Logger() = default;
 
 void Logger::write(LogLevel level, LogText text, LogFields fields) {
     impl_->write(level, text.text, fields);
-}
-
-void Logger::set_level(LogLevel level) {
-    impl_->set_level(level);
 }
 
 void Logger::report_suppressed() {

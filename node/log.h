@@ -110,9 +110,6 @@ public:
 
     void write(LogLevel level, LogText text, LogFields fields);
 
-    /// From now on, lines below `level` are dropped.
-    void set_level(LogLevel level);
-
     /// Tells of suppressed lines whose text has not come up since. To be called now and then, such
     /// as each second.
     void report_suppressed();

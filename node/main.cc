@@ -1,4 +1,5 @@
 #include "node/config.h"
+#include "node/hooks/word_list.h"
 #include "node/log.h"
 #include "node/net/clock.h"
 #include "node/server.h"
@@ -8,6 +9,7 @@
 
 #include <array>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -42,6 +44,11 @@ std::variant<LoadedConfig, Exit> configure(int argc, char** argv) {
     });
 }
 
+int refuse(const std::string& why) {
+    std::fprintf(stderr, "chatxd: %s\n", why.c_str());
+    return 1;
+}
+
 int serve(LoadedConfig config) {
     Logger log({
         .level = config.config.log.level,
@@ -49,11 +56,15 @@ int serve(LoadedConfig config) {
         .lines_per_second = config.config.log.lines_per_second,
         .now = monotonic_now,
     });
-    Server server(std::move(config), log);
-    if (const auto problem = server.start()) {
-        std::fprintf(stderr, "chatxd: %s\n", problem->c_str());
-        return 1;
+    std::unique_ptr<WordList> words;
+    if (config.config.moderation == ModerationKind::word_list) {
+        auto list = WordList::load(config.config.moderation_words);
+        if (!list) return refuse(list.error().detail);
+        words = *std::move(list);
     }
+    Server server(
+        std::move(config), log, {.auth = nullptr, .moderation = words.get(), .middlewares = {}});
+    if (const auto problem = server.start()) return refuse(*problem);
     return server.run();
 }
 

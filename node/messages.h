@@ -9,6 +9,7 @@
 #include "engine/actions.h"
 #include "engine/delivery.h"
 #include "engine/room.h"
+#include "node/framed.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -28,16 +29,21 @@ namespace chatx::node {
 /// A request for a room, on its way to the room's owner.
 struct RoomCommand {
     RoomId room;
-    std::variant<engine::Join, engine::Leave, engine::Send, engine::Typing, engine::ReadHistory>
+    std::variant<
+        engine::Join,
+        engine::Leave,
+        engine::Send,
+        engine::Typing,
+        engine::Signal,
+        engine::ReadHistory>
         what;
 };
 
 /// Something that happened in a room, for all its subscribers at one edge. Made once for all edges.
 struct RoomEvent {
     RoomId room;
-    std::variant<MessagePtr, engine::PresenceDiff, engine::Typing> event;
-    std::string
-        frame;  // The event as a WebSocket frame of the V2 protocol, the same for every subscriber.
+    engine::RoomNews event;
+    Framed frame;  // The event in V2 of the protocol, the same for every subscriber.
 };
 
 using RoomEventPtr = std::shared_ptr<const RoomEvent>;
@@ -82,7 +88,7 @@ struct BatchSaved {
     Result<Done> result;
 };
 
-/// The answer to Authorize.
+/// The answer to Authorize; Reason::timeout when there is none.
 struct Authorized {
     std::uint64_t connection = 0;
     std::uint64_t request = 0;

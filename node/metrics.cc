@@ -68,18 +68,33 @@ std::string_view http_code_at(std::size_t index) {
     return http_codes[index];
 }
 
+std::string_view connection_limit_at(std::size_t index) {
+    return connection_limits[index];
+}
+
+std::string_view handshake_refusal_at(std::size_t index) {
+    return handshake_refusals[index];
+}
+
+std::string_view frame_limit_at(std::size_t index) {
+    return frame_limits[index];
+}
+
 /// The families beside those of the engine.
 enum NodeFamily : std::size_t {
     connections = engine::metric_count,
     connection_opened,
     connection_refused,
+    handshake_refused,
     websockets,
     websocket_closed,
     websocket_error,
+    frame_refused,
     http_response,
     outbox_bytes,
     slow_consumer_cut,
     log_append,
+    store_down,
     family_count,
 };
 
@@ -113,7 +128,18 @@ constexpr std::array<Family, family_count> families{{
     {"chatx_room_closed_total", Type::counter, "Rooms that left memory."},
     {"chatx_connections", Type::gauge, "Connections of clients that are open."},
     {"chatx_connection_opened_total", Type::counter, "Connections of clients opened."},
-    {"chatx_connection_refused_total", Type::counter, "Connections of clients beyond a limit."},
+    {"chatx_connection_refused_total",
+     Type::counter,
+     "Connections of clients beyond a limit, closed before a byte was read.",
+     "limit",
+     connection_limits.size(),
+     connection_limit_at},
+    {"chatx_handshake_refused_total",
+     Type::counter,
+     "Requests for a WebSocket refused.",
+     "reason",
+     handshake_refusals.size(),
+     handshake_refusal_at},
     {"chatx_websockets", Type::gauge, "WebSockets that are open."},
     {"chatx_websocket_closed_total",
      Type::counter,
@@ -122,6 +148,12 @@ constexpr std::array<Family, family_count> families{{
      close_codes.size(),
      close_code_at},
     {"chatx_websocket_error_total", Type::counter, "Breaches of the WebSocket protocol."},
+    {"chatx_frame_refused_total",
+     Type::counter,
+     "Frames of clients beyond a rate.",
+     "limit",
+     frame_limits.size(),
+     frame_limit_at},
     {"chatx_http_response_total",
      Type::counter,
      "Answers to HTTP requests.",
@@ -135,6 +167,7 @@ constexpr std::array<Family, family_count> families{{
      "Time until the log has an entry on disk.",
      "le",
      append_bounds_us.size() + 2},
+    {"chatx_store_down", Type::gauge, "1 while the store takes no messages."},
 }};
 
 /// Where the series of each family begin, and behind the last one.
@@ -291,8 +324,12 @@ void ShardMetrics::connection_closed() {
     add(offsets[NodeFamily::connections], minus_one);
 }
 
-void ShardMetrics::connection_refused() {
-    add(offsets[NodeFamily::connection_refused]);
+void ShardMetrics::connection_refused(ConnectionLimit limit) {
+    add(offsets[NodeFamily::connection_refused] + static_cast<std::size_t>(limit));
+}
+
+void ShardMetrics::count_handshake_refused(HandshakeRefusal refusal) {
+    add(offsets[NodeFamily::handshake_refused] + static_cast<std::size_t>(refusal));
 }
 
 void ShardMetrics::websocket_opened() {
@@ -306,6 +343,10 @@ void ShardMetrics::websocket_closed(unsigned code) {
 
 void ShardMetrics::count_websocket_error() {
     add(offsets[NodeFamily::websocket_error]);
+}
+
+void ShardMetrics::count_frame_refused(FrameLimit limit) {
+    add(offsets[NodeFamily::frame_refused] + static_cast<std::size_t>(limit));
 }
 
 void ShardMetrics::count_http_response(int status) {
@@ -328,6 +369,14 @@ void ShardMetrics::log_appended(Duration took) {
     const auto index = static_cast<std::size_t>(bucket - append_bounds_us.begin());
     add(offsets[NodeFamily::log_append] + index);
     add(offsets[NodeFamily::log_append + 1] - 1, static_cast<std::uint64_t>(ns));
+}
+
+void ShardMetrics::store_went_down() {
+    add(offsets[NodeFamily::store_down]);
+}
+
+void ShardMetrics::store_came_up() {
+    add(offsets[NodeFamily::store_down], minus_one);
 }
 
 void ShardMetrics::add(std::size_t series, std::uint64_t value) {

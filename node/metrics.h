@@ -4,6 +4,7 @@
 
 #include "engine/telemetry.h"
 #include "node/process_stats.h"
+#include "node/refusals.h"
 
 #include <atomic>
 #include <cstddef>
@@ -32,7 +33,9 @@ public:
     void connection_opened();
     void connection_closed();
     /// A limit on connections left no place for one; it was never opened.
-    void connection_refused();
+    void connection_refused(ConnectionLimit limit);
+    /// A connection asked for a WebSocket and did not get it.
+    void count_handshake_refused(HandshakeRefusal refusal);
 
     // WebSockets among them.
     void websocket_opened();
@@ -40,6 +43,8 @@ public:
     void websocket_closed(unsigned code);
     /// A client broke the protocol.
     void count_websocket_error();
+    /// A client said more than it may.
+    void count_frame_refused(FrameLimit limit);
 
     void count_http_response(int status);
     /// The bytes that wait for clients became so many more, or fewer.
@@ -48,6 +53,10 @@ public:
     void count_slow_consumer();
     /// The log had an entry on disk after so long.
     void log_appended(Duration took);
+
+    // The store takes nothing, until it does again.
+    void store_went_down();
+    void store_came_up();
 
 private:
     friend class Metrics;

@@ -3,15 +3,15 @@
 #include "proto/json.h"
 #include "proto/message_json.h"
 #include "proto/phoenix.h"
-#include "proto/websocket.h"
+#include "proto/phoenix_binary.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace chatx::node {
 
 namespace json = proto::json;
 namespace phoenix = proto::phoenix;
-namespace websocket = proto::websocket;
 
 namespace {
 
@@ -87,6 +87,14 @@ std::string event_payload(const engine::PresenceDiff& diff) {
     return to_json(diff);
 }
 
+std::string event_payload(const engine::PresenceState& state) {
+    return to_json(*state.members);
+}
+
+std::string event_payload(const engine::Occupancy& occupancy) {
+    return to_json(occupancy);
+}
+
 std::string event_payload(const engine::Typing& typing) {
     return object([&](json::Writer& writer) {
         writer.key("user_id");
@@ -99,7 +107,15 @@ constexpr std::string_view event_name(const MessagePtr& /*message*/) {
 }
 
 constexpr std::string_view event_name(const engine::PresenceDiff& /*diff*/) {
-    return "presence_diff";
+    return phoenix::presence_diff_event;
+}
+
+constexpr std::string_view event_name(const engine::PresenceState& /*state*/) {
+    return phoenix::presence_state_event;
+}
+
+constexpr std::string_view event_name(const engine::Occupancy& /*occupancy*/) {
+    return occupancy_event;
 }
 
 constexpr std::string_view event_name(const engine::Typing& /*typing*/) {
@@ -112,18 +128,29 @@ std::string topic_of(const RoomId& room) {
     return "room:" + room.text();
 }
 
-std::string broadcast_frame(const RoomId& room, const decltype(RoomEvent::event)& event) {
-    std::string text;
-    std::visit(
+Framed broadcast_frame(
+    const RoomId& room, const engine::RoomNews& event, phoenix::Version version) {
+    return std::visit(
         [&](const auto& what) {
-            const std::string payload = event_payload(what);
-            phoenix::append_broadcast(
-                text, phoenix::Version::v2, {topic_of(room), event_name(what), payload});
+            std::string message;
+            const std::string topic = topic_of(room);
+            if constexpr (std::is_same_v<std::decay_t<decltype(what)>, engine::Signal>) {
+                phoenix::append_binary_broadcast(message, {topic, what.event, what.payload});
+                return Framed::binary(message);
+            } else {
+                const std::string payload = event_payload(what);
+                phoenix::append_broadcast(message, version, {topic, event_name(what), payload});
+                return Framed::text(message);
+            }
         },
         event);
-    std::string frame;
-    websocket::append_frame(frame, websocket::Opcode::text, text);
-    return frame;
+}
+
+std::string to_json(const engine::Occupancy& occupancy) {
+    return object([&](json::Writer& writer) {
+        writer.key("count");
+        writer.number(std::uint64_t{occupancy.count});
+    });
 }
 
 std::string to_json(const engine::SendReply& reply) {

@@ -5,7 +5,9 @@
 #include <chatx/result.h>
 
 #include "engine/actions.h"
+#include "node/framed.h"
 #include "node/messages.h"
+#include "proto/phoenix.h"
 
 #include <cstddef>
 #include <string>
@@ -19,10 +21,15 @@ namespace chatx::node {
 /// `more`.
 inline constexpr std::size_t page_bytes_max = 256 * 1024;
 
+/// How many are visibly in a room that is too large for a list.
+inline constexpr std::string_view occupancy_event = "occupancy";
+
 std::string topic_of(const RoomId& room);
 
-/// A room's event as one V2 WebSocket frame, ready to send to every subscriber.
-std::string broadcast_frame(const RoomId& room, const decltype(RoomEvent::event)& event);
+/// A room's event, ready to send to every subscriber who speaks this version. A signal is binary,
+/// whatever the version: only V2 has it.
+Framed broadcast_frame(
+    const RoomId& room, const engine::RoomNews& event, proto::phoenix::Version version);
 
 /// `{"id","epoch","seq","inserted_at"}`
 std::string to_json(const engine::SendReply& reply);
@@ -39,6 +46,9 @@ std::string to_json(const Error& error);
 
 /// The payload of `presence_state`.
 std::string to_json(const engine::PresenceMap& presence);
+
+/// The payload of `occupancy`.
+std::string to_json(const engine::Occupancy& occupancy);
 
 /// The payload of `presence_diff`.
 std::string to_json(const engine::PresenceDiff& diff);

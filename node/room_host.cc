@@ -2,10 +2,12 @@
 
 #include <chatx/assert.h>
 
+#include "engine/replies.h"
 #include "node/payloads.h"
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace chatx::node {
@@ -25,17 +27,20 @@ RoomHost::RoomHost(Place place, RoomHostOptions options, engine::Chain chain, En
       options_(std::move(options)),
       chain_(std::move(chain)),
       ids_({.node = place.node, .lane = place.shard, .lanes = place.shards}),
-      delivery_(options_.delivery, entropy) {}
+      delivery_(options_.delivery, entropy) {
+    ids_.raise_above(place.last_id);
+}
 
 RoomHost::~RoomHost() = default;
 
 void RoomHost::handle(RoomCommand command, ShardStep& step) {
     auto entry = rooms_.find(command.room);
     if (entry == rooms_.end()) {
-        // Leaving a room that is not in memory, or typing in it, changes nothing: no reason to open
-        // it.
+        // Leaving a room that is not in memory, or a signal in it, changes nothing: no reason to
+        // open it.
         if (std::holds_alternative<engine::Leave>(command.what)) return;
         if (std::holds_alternative<engine::Typing>(command.what)) return;
+        if (std::holds_alternative<engine::Signal>(command.what)) return;
         if (rooms_.size() >= options_.rooms_max) {
             return refuse(
                 command, room_unavailable("this node holds as many rooms as it may"), step);
@@ -243,7 +248,7 @@ void RoomHost::wait(Entry& entry, RoomCommand command, ShardStep& step) const {
 
 void RoomHost::spread(const RoomId& room, engine::Broadcast& broadcast, ShardStep& step) const {
     if (broadcast.edges.empty()) return;
-    std::string frame = broadcast_frame(room, broadcast.event);
+    Framed frame = broadcast_frame(room, broadcast.event, proto::phoenix::Version::v2);
     const auto event = std::make_shared<const RoomEvent>(
         RoomEvent{room, std::move(broadcast.event), std::move(frame)});
     for (const engine::EdgeId edge : broadcast.edges)
@@ -259,6 +264,8 @@ void RoomHost::perform(engine::Room& room, RoomCommand& command, engine::Step& s
         room.send(std::move(*send), step);
     } else if (auto* typing = std::get_if<engine::Typing>(&command.what)) {
         room.typing(*typing, step);
+    } else if (auto* signal = std::get_if<engine::Signal>(&command.what)) {
+        room.signal(std::move(*signal), step);
     } else {
         room.read_history(std::get<engine::ReadHistory>(command.what), step);
     }
@@ -289,20 +296,20 @@ void RoomHost::open(Rooms::iterator entry, engine::RoomState state, Seq archived
 }
 
 void RoomHost::refuse(const RoomCommand& command, const Error& error, ShardStep& step) const {
-    const auto answer = [&](const engine::ReplyTo& to, auto what) {
-        step.actions.emplace_back(Post{to.edge.value, engine::Replied{to, std::move(what)}});
-        step.actions.emplace_back(
-            engine::Event{.metric = engine::Metric::rejected, .reason = error.reason});
-        if (error.reason == Reason::queue_overflow) {
-            step.actions.emplace_back(engine::Event{.metric = engine::Metric::queue_overflow});
+    const auto emit = [&](auto action) {
+        if constexpr (std::is_same_v<decltype(action), engine::Replied>) {
+            const std::uint16_t shard = action.to.edge.value;
+            step.actions.emplace_back(Post{shard, std::move(action)});
+        } else {
+            step.actions.emplace_back(std::move(action));
         }
     };
     if (const auto* join = std::get_if<engine::Join>(&command.what)) {
-        answer(join->reply_to, Result<engine::JoinReply>(error));
+        engine::emit_refusal<engine::JoinReply>(join->reply_to, error, emit);
     } else if (const auto* send = std::get_if<engine::Send>(&command.what)) {
-        answer(send->reply_to, Result<engine::SendReply>(error));
+        engine::emit_refusal<engine::SendReply>(send->reply_to, error, emit);
     } else if (const auto* read = std::get_if<engine::ReadHistory>(&command.what)) {
-        answer(read->reply_to, Result<HistoryPage>(error));
+        engine::emit_refusal<HistoryPage>(read->reply_to, error, emit);
     }
 }
 

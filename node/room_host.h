@@ -57,6 +57,7 @@ public:
         std::uint16_t shards = 1;
         std::uint16_t node = 0;  // The node's index in message ids.
         Epoch epoch;             // The reign that began with this start.
+        MessageId last_id;       // Ids given before this start are not above it.
     };
 
     RoomHost(Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy);

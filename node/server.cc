@@ -1,6 +1,9 @@
 #include "node/server.h"
 
 #include "engine/middleware.h"
+#include "node/config_keys.h"
+#include "node/config_rules.h"
+#include "node/payloads.h"
 #include "node/version.h"
 
 #include <boost/asio/ip/address.hpp>
@@ -28,14 +31,45 @@ constexpr auto delivery_drain_max = std::chrono::seconds(10);
 constexpr auto delivery_drain_interval = std::chrono::milliseconds(20);
 constexpr std::size_t shards_max = 64;
 
+static_assert(
+    outbound_bytes_min >= page_bytes_max + frame_envelope_bytes_max,
+    "a page of history fits in an outbox");
+
 std::uint16_t count_shards(const Config& config) {
     const std::size_t wanted = config.shards != 0 ? config.shards : processor_count();
     return static_cast<std::uint16_t>(std::clamp<std::size_t>(wanted, 1, shards_max));
 }
 
+engine::TokenRate rate(std::uint32_t per_sec, std::uint32_t burst) {
+    return engine::TokenRate(
+        {.tokens_per_sec = static_cast<double>(per_sec), .burst = static_cast<double>(burst)});
+}
+
+Admission::Limits admission_limits(const Config::Limits& limits) {
+    Admission::Limits admission;
+    admission.connections_max = limits.connections;
+    admission.connections_per_address_max = limits.connections_per_ip;
+    admission.connections_per_user_max = limits.connections_per_user;
+    admission.pending_max = limits.pending_connections;
+    admission.pending_per_address_max = limits.pending_connections_per_ip;
+    admission.accepts = rate(limits.accepts_per_sec_per_ip, limits.accepts_burst_per_ip);
+    admission.frames = rate(limits.frames_per_sec_per_ip, limits.frames_burst_per_ip);
+    return admission;
+}
+
+FrameLimiter::Options frame_rates(const Config::Limits& limits) {
+    FrameLimiter::Options rates;
+    rates.frames = rate(limits.frames_per_sec, limits.frames_burst);
+    rates.joins = rate(limits.joins_per_sec, limits.joins_burst);
+    rates.typing = rate(limits.typing_per_sec, limits.typing_burst);
+    rates.signals = rate(limits.signals_per_sec, limits.signals_burst);
+    rates.heartbeats = rate(limits.heartbeats_per_sec, limits.heartbeats_burst);
+    return rates;
+}
+
 }  // namespace
 
-Server::Server(LoadedConfig config, Logger& log)
+Server::Server(LoadedConfig config, Logger& log, Adapters adapters)
     : loaded_(std::move(config)),
       config_(loaded_.config),
       log_(log),
@@ -43,13 +77,11 @@ Server::Server(LoadedConfig config, Logger& log)
       timer_(io_),
       log_timer_(io_),
       shard_count_(count_shards(config_)),
+      checks_(std::move(adapters)),
       metrics_({.shards = shard_count_, .version = std::string(version), .started_at = wall_now()}),
       pages_({.demo = config_.dev, .metrics = !config_.metrics_listen}, metrics_),
       adapters_({}),
-      admission_(
-          {.connections_max = config_.limits.connections,
-           .connections_per_address_max = config_.limits.connections_per_ip,
-           .connections_per_user_max = config_.limits.connections_per_user}) {}
+      admission_(admission_limits(config_.limits)) {}
 
 Server::~Server() {
     if (shards_.empty()) return;
@@ -69,8 +101,8 @@ Server::Problem Server::start() {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP})
         signals_.add(signal);
     for (const auto step :
-         {&Server::open_store,
-          &Server::open_checks,
+         {&Server::check_adapters,
+          &Server::open_store,
           &Server::build_shards,
           &Server::open_listener,
           &Server::open_control}) {
@@ -122,8 +154,26 @@ void Server::raise_descriptor_limit() {
 void Server::warn_of_exposure() {
     if (asio::ip::make_address(config_.listen.address).is_loopback()) return;
     log_.warning(
-        "everybody who reaches the port may join and send under any name",
-        {{"auth", "allow_all"}, {"listen", to_text(config_.listen)}});
+        checks_.auth == nullptr
+            ? LogText("everybody who reaches the port may join and send under any name")
+            : LogText("everybody who reaches the port may claim to be any user"),
+        {{"listen", to_text(config_.listen)}});
+}
+
+// What should decide and is never asked would let everything pass.
+Server::Problem Server::check_adapters() {
+    const auto idle = [&](bool given, std::string_view name) {
+        return given && std::ranges::find(config_.middlewares, name) == config_.middlewares.end();
+    };
+    if (idle(checks_.auth != nullptr, "auth"))
+        return "there is an auth adapter and nothing asks it about messages; add \"auth\" to "
+               "middlewares";
+    if (idle(checks_.moderation != nullptr, "moderation"))
+        return "there is a moderation adapter and nothing asks it; add \"moderation\" to "
+               "middlewares";
+    if (config_.moderation != ModerationKind::none && checks_.moderation == nullptr)
+        return "moderation is configured and the program brings no such adapter";
+    return std::nullopt;
 }
 
 // Every start is a new reign, so that no place is named twice: with a store the counter is durable,
@@ -139,7 +189,11 @@ Server::Problem Server::open_store() {
     const auto epoch = store_->begin_epoch(wall_now());
     if (!epoch) return "cannot write to the store in " + config_.data + ": " + epoch.error().detail;
     epoch_ = *epoch;
-    return deliver_backlog();
+    if (auto problem = deliver_backlog()) return problem;
+    const auto last_id = store_->last_id();
+    if (!last_id) return "cannot read the store in " + config_.data + ": " + last_id.error().detail;
+    last_id_ = *last_id;
+    return std::nullopt;
 }
 
 // What the log has and the archive may lack, after a crash.
@@ -167,19 +221,13 @@ Server::Problem Server::deliver_backlog() {
     return std::nullopt;
 }
 
-Server::Problem Server::open_checks() {
-    if (config_.moderation == ModerationKind::none) return std::nullopt;
-    auto words = WordList::load(config_.moderation_words);
-    if (!words) return words.error().detail;
-    words_ = *std::move(words);
-    checks_.moderation = words_.get();
-    return std::nullopt;
-}
-
 Server::Problem Server::build_shards() {
+    std::vector<std::string> custom;
+    for (const Middleware* middleware : checks_.middlewares)
+        custom.emplace_back(middleware->name());
     auto chain = engine::Chain::build(
         {.names = config_.middlewares,
-         .custom = {},
+         .custom = std::move(custom),
          .auth = checks_.auth != nullptr,
          .moderation = checks_.moderation != nullptr});
     if (const auto* problem = std::get_if<std::string>(&chain)) return *problem;
@@ -214,6 +262,20 @@ Server::Problem Server::build_shards() {
             .failed =
                 [this](std::string_view what, const Error& error) {
                     log_.error("the store failed", {{"while", what}, {"error", error.detail}});
+                },
+            .down =
+                [this](const Error& error) {
+                    log_.error(
+                        "the store takes nothing; the node is not ready until it does",
+                        {{"error", error.detail}});
+                    metrics_.shard(0).store_went_down();
+                    pages_.set_store_down(true);
+                },
+            .up =
+                [this] {
+                    log_.info("the store works again");
+                    metrics_.shard(0).store_came_up();
+                    pages_.set_store_down(false);
                 }});
     for (const auto& shard : shards_)
         shard->set_store(*store_worker_);
@@ -247,8 +309,7 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
     GatewayOptions gateway;
     gateway.session.message_size_limit = c.message_size_limit;
     gateway.session.joins_max = c.limits.joins_per_connection;
-    gateway.session.frames.messages_per_sec = c.limits.frames_per_sec;
-    gateway.session.frames.burst = c.limits.frames_burst;
+    gateway.session.rates = frame_rates(c.limits);
     gateway.session.authorize = checks_.auth != nullptr;
     gateway.session.node = c.name;
     gateway.outbox.bytes_max = c.limits.outbound_bytes;
@@ -257,7 +318,7 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
     gateway.idle_max = c.limits.idle_timeout;
     gateway.allowed_origins = c.allowed_origins;
     return {
-        .place = {.shard = shard, .shards = shard_count_, .node = 0, .epoch = epoch_},
+        .place = {.shard = shard, .shards = shard_count_, .node = 0, .epoch = epoch_, .last_id = last_id_},
         .rooms = std::move(rooms),
         .chain = std::move(chain),
         .gateway = std::move(gateway)};

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <chatx/adapters.h>
+
 #include "node/config.h"
 #include "node/gateway/control_port.h"
 #include "node/gateway/listener.h"
 #include "node/gateway/pages.h"
-#include "node/hooks/word_list.h"
 #include "node/log.h"
 #include "node/metrics.h"
 #include "node/net/adapter_pool.h"
@@ -30,7 +31,8 @@ namespace chatx::node {
 /// and all that it handles happen on the caller's thread; the parts have theirs.
 class Server {
 public:
-    Server(LoadedConfig config, Logger& log);
+    /// The adapters are the caller's to make, also those that the configuration names.
+    Server(LoadedConfig config, Logger& log, Adapters adapters = {});
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
     ~Server();
@@ -43,17 +45,19 @@ public:
     /// exit status.
     int run();
 
+    /// Where a client on this host finds the node, once it is started.
+    [[nodiscard]] std::string url() const;
+
 private:
     using Problem = std::optional<std::string>;
 
     [[nodiscard]] Problem open_store();
     [[nodiscard]] Problem deliver_backlog();
-    [[nodiscard]] Problem open_checks();
+    [[nodiscard]] Problem check_adapters();
     [[nodiscard]] Problem build_shards();
     [[nodiscard]] Problem open_listener();
     [[nodiscard]] Problem open_control();
     [[nodiscard]] Shard::Options shard_options(std::uint16_t shard, engine::Chain chain) const;
-    [[nodiscard]] std::string url() const;
     void seed_general();
     void raise_descriptor_limit();
     void warn_of_exposure();
@@ -75,10 +79,10 @@ private:
     boost::asio::steady_timer log_timer_;
     SystemEntropy entropy_;
     Epoch epoch_;
+    MessageId last_id_;
     std::uint16_t shard_count_;
     std::unique_ptr<SqliteStore> store_;
-    std::unique_ptr<WordList> words_;
-    CheckAdapters checks_;
+    Adapters checks_;
     Metrics metrics_;
     Pages pages_;
     AdapterPool adapters_;

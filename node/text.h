@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,11 +18,5 @@ void append_escaped(std::string& out, std::string_view text);
 
 /// The first `size_max` bytes, cut between characters, and `...` where something was cut.
 [[nodiscard]] std::string clipped(std::string_view text, std::size_t size_max);
-
-/// Which of the names somebody may have meant who wrote `word`: one with the same last part behind
-/// a dot, or one that a few slips of the keyboard away (optimal string alignment distance, Damerau
-/// 1964), or the only one that begins with the word. None when nothing is near.
-[[nodiscard]] std::optional<std::string_view> nearest(
-    std::string_view word, std::span<const std::string_view> names);
 
 }  // namespace chatx::node

@@ -202,13 +202,6 @@ void append_close(std::string& out, Version version, const Ref& join_ref, std::s
     append_frame(out, version, {join_ref, join_ref, topic, close_event, "{}"});
 }
 
-void append_error(std::string& out, Version version, const MembershipError& error) {
-    append_frame(
-        out,
-        version,
-        {error.join_ref, error.join_ref, error.topic, error_event, error.payload_json});
-}
-
 void append_heartbeat_reply(std::string& out, Version version, const Ref& ref) {
     append_reply(out, version, {no_ref, ref, connection_topic});
 }

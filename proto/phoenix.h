@@ -84,14 +84,12 @@ inline constexpr std::string_view heartbeat_event = "heartbeat";
 inline constexpr std::string_view join_event = "phx_join";
 inline constexpr std::string_view leave_event = "phx_leave";
 inline constexpr std::string_view reply_event = "phx_reply";
-inline constexpr std::string_view error_event = "phx_error";
 inline constexpr std::string_view close_event = "phx_close";
 inline constexpr std::string_view presence_state_event = "presence_state";
 inline constexpr std::string_view presence_diff_event = "presence_diff";
 
 // Phoenix's own reasons, beside those of errors.h.
 inline constexpr std::string_view unmatched_topic = "unmatched topic";
-inline constexpr std::string_view join_crashed = "join crashed";
 inline constexpr std::string_view too_many_channels = "too many channels joined";
 
 /// Events that a client may not send to others: one named `chan_reply_...` would fake a reply on
@@ -151,15 +149,6 @@ void append_broadcast(std::string& out, Version version, const Broadcast& broadc
 
 /// A membership ended for good: clients do not come back by themselves.
 void append_close(std::string& out, Version version, const Ref& join_ref, std::string_view topic);
-
-/// A membership broke off: clients join again.
-struct MembershipError {
-    const Ref& join_ref;
-    std::string_view topic;
-    std::string_view payload_json = "{}";
-};
-
-void append_error(std::string& out, Version version, const MembershipError& error);
 
 /// The answer to a heartbeat.
 void append_heartbeat_reply(std::string& out, Version version, const Ref& ref);

@@ -156,6 +156,7 @@ Decoder::Failed Decoder::read_header() {
     if (options_.role == Role::server) {
         std::ranges::copy(header.subspan(2 + size_bytes, mask_.size()), mask_.begin());
     }
+    if (size == 0 && !is_final()) ++empty_fragments_;
     payload_left_ = static_cast<std::size_t>(size);
     control_size_ = 0;
     header_size_ = 0;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 /// The WebSocket protocol (RFC 6455) behind the handshake, without extensions and without I/O:
 /// bytes in, messages out, and back. Both ends are here, since tests and tools are clients.
@@ -92,6 +93,10 @@ public:
     /// of this object.
     [[nodiscard]] std::optional<Event> next();
 
+    /// How many fragments without payload came that end no message, since the last call. They are
+    /// allowed, cost work, and meet no bound on messages.
+    [[nodiscard]] std::size_t take_empty_fragments() { return std::exchange(empty_fragments_, 0); }
+
     /// Nothing more will come: the peer closed or broke a rule.
     [[nodiscard]] bool finished() const { return state_ == State::finished; }
 
@@ -140,6 +145,7 @@ private:
     // The message under way: its first opcode while fragments are missing.
     std::optional<Opcode> fragmented_;
     std::string message_;
+    std::size_t empty_fragments_ = 0;
     bool message_given_ = false;  // The caller may look at `message_` until its next call.
 
     // A control frame under way.

@@ -1,7 +1,6 @@
 #include "node/gateway/connection.h"
 
 #include "node/gateway/gateway.h"
-#include "node/gateway/handshake.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -24,12 +23,6 @@ constexpr std::string_view socket_path = "/socket/websocket";
 
 /// What the protocol calls a connection that ended without a close frame (RFC 6455, 7.4.1).
 constexpr auto broken_off = static_cast<websocket::CloseCode>(1006);
-
-HttpResponse refusal_of(unsigned status) {
-    HttpResponse response;
-    response.status = status;
-    return response;
-}
 
 }  // namespace
 
@@ -125,6 +118,7 @@ void Connection::on_head_bytes(std::span<char> bytes) {
             head_.assign(bytes.data(), bytes.size());
             return;
         }
+        settle();
         if (const auto* refused = std::get_if<HttpRefused>(&parsed)) {
             HttpResponse response;
             response.status = refused->status;
@@ -148,21 +142,50 @@ void Connection::on_request(const HttpRequest& request) {
 
 void Connection::upgrade(const HttpRequest& request) {
     auto outcome = websocket_handshake(request, {gateway_.options_.allowed_origins});
-    if (const auto* refusal = std::get_if<HttpResponse>(&outcome))
-        return respond(*refusal, false, false);
+    if (const auto* refused = std::get_if<HandshakeRefused>(&outcome))
+        return refuse(request, *refused);
+    if (gateway_.draining())
+        return refuse(request, refuse_handshake(HandshakeRefusal::shutting_down));
     auto user = gateway_.user_of(request);
-    if (!user) return respond(refusal_of(403), false, false);
-    if (!gateway_.wiring_.admission.admit(*user)) {
-        gateway_.wiring_.metrics.connection_refused();
-        return respond(refusal_of(429), false, false);
-    }
+    if (!user) return refuse(request, refuse_handshake(HandshakeRefusal::user));
+    if (!gateway_.wiring_.admission.admit(*user))
+        return refuse(request, refuse_handshake(HandshakeRefusal::too_many_connections));
 
     gateway_.wiring_.metrics.count_http_response(101);
     gateway_.wiring_.metrics.websocket_opened();
-    outbox_.append(std::get<Upgrade>(outcome).response);
+    const auto& accepted = std::get<Upgrade>(outcome);
+    outbox_.append(accepted.response);
     phase_ = Phase::websocket;
     since_ = gateway_.wiring_.port.now();
-    session_.emplace(gateway_.options_.session, gateway_.wiring_.port, outbox_, *std::move(user));
+    session_.emplace(
+        gateway_.options_.session,
+        gateway_.wiring_.port,
+        transport_,
+        SessionClient{
+            *std::move(user), accepted.version, gateway_.wiring_.admission.frames_of(peer_)});
+}
+
+// Neither the query nor the subprotocols, where tokens are, become a part of the line.
+void Connection::refuse(const HttpRequest& request, const HandshakeRefused& refused) {
+    gateway_.wiring_.metrics.count_handshake_refused(refused.why);
+    const std::string peer = peer_.to_string();
+    if (refused.why == HandshakeRefusal::origin) {
+        gateway_.wiring_.log.info(
+            "handshake refused",
+            {{"peer", peer},
+             {"why", to_text(refused.why)},
+             {"origin", request.header("origin")},
+             {"host", request.header("host")}});
+    } else {
+        gateway_.wiring_.log.info(
+            "handshake refused", {{"peer", peer}, {"why", to_text(refused.why)}});
+    }
+    respond(refused.response, false, false);
+}
+
+// From here on the client is one that speaks.
+void Connection::settle() {
+    if (!std::exchange(settled_, true)) gateway_.wiring_.admission.settle(peer_);
 }
 
 void Connection::on_websocket_bytes(std::span<char> bytes) {
@@ -176,6 +199,15 @@ void Connection::on_websocket_bytes(std::span<char> bytes) {
         check_session();
         if (phase_ == Phase::websocket && outbox_.overflowed()) cut_slow_consumer();
     }
+    on_empty_fragments(decoder_.take_empty_fragments());
+}
+
+// They make no message and never grow one, so no other bound meets them.
+void Connection::on_empty_fragments(std::size_t count) {
+    for (; count > 0 && phase_ == Phase::websocket; --count) {
+        (void)session_->on_control_frame();
+        check_session();
+    }
 }
 
 void Connection::on_websocket_event(const websocket::Event& event) {
@@ -184,11 +216,13 @@ void Connection::on_websocket_event(const websocket::Event& event) {
         case Kind::text:
             return session_->on_text(event.payload, gateway_.parser_);
         case Kind::binary:
-            return session_->on_binary();
+            return session_->on_binary(event.payload);
         case Kind::ping:
+            if (!session_->on_control_frame()) return;
             websocket::append_frame(outbox_.buffer(), websocket::Opcode::pong, event.payload);
             return outbox_.check();
         case Kind::pong:
+            (void)session_->on_control_frame();
             return;
         case Kind::close:
             return session_->close(event.code, {});
@@ -261,6 +295,7 @@ void Connection::end() {
     outbox_.clear();
     boost::system::error_code ignored;
     socket_.close(ignored);
+    settle();
     gateway_.wiring_.admission.release(peer_);
 }
 
@@ -311,7 +346,6 @@ void Connection::tick(TimePoint now) {
             if (idle > options.head_deadline) end();
             return;
         case Phase::websocket:
-            session_->tick(now);
             if (outbox_.overflowed() || outbox_.too_old(now)) return cut_slow_consumer();
             if (idle > options.idle_max) return close(websocket::CloseCode::going_away, "idle");
             if (idle > options.idle_max / 2 && !std::exchange(pinged_, true)) {

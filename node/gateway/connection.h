@@ -2,9 +2,11 @@
 
 #include <chatx/time.h>
 
+#include "node/gateway/handshake.h"
 #include "node/gateway/http.h"
 #include "node/gateway/outbox.h"
 #include "node/gateway/session.h"
+#include "node/gateway/websocket_transport.h"
 #include "proto/websocket.h"
 
 #include <boost/asio/ip/address.hpp>
@@ -84,8 +86,11 @@ private:
     void on_head_bytes(std::span<char> bytes);
     void on_request(const HttpRequest& request);
     void upgrade(const HttpRequest& request);
+    void refuse(const HttpRequest& request, const HandshakeRefused& refused);
+    void settle();
     void on_websocket_bytes(std::span<char> bytes);
     void on_websocket_event(const proto::websocket::Event& event);
+    void on_empty_fragments(std::size_t count);
     void respond(const HttpResponse& response, bool keep_alive, bool head_only);
     void begin_closing();
     [[nodiscard]] std::string_view user_text() const;  // Empty without a session.
@@ -102,10 +107,12 @@ private:
     bool writable_awaited_ = false;
     bool dirty_ = false;  // In the gateway's list of those to flush.
     bool pinged_ = false;
-    bool ended_ = false;  // The client says no more; with `closing`, it may still listen.
-    TimePoint since_;     // Of the phase; with a WebSocket, of the last bytes.
-    std::string head_;    // The beginning of a head that is not complete.
+    bool settled_ = false;  // As Admission means it.
+    bool ended_ = false;    // The client says no more; with `closing`, it may still listen.
+    TimePoint since_;       // Of the phase; with a WebSocket, of the last bytes.
+    std::string head_;      // The beginning of a head that is not complete.
     Outbox outbox_;
+    WebSocketTransport transport_{outbox_};
     proto::websocket::Decoder decoder_;
     std::optional<Session> session_;
 };

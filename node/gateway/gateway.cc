@@ -13,12 +13,16 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t scratch_bytes = 64 * 1024;
+constexpr std::size_t scratch_bytes = std::size_t{64} * 1024;
 
 }  // namespace
 
 Gateway::Gateway(asio::io_context& io, GatewayOptions options, Wiring wiring)
-    : io_(io), options_(std::move(options)), wiring_(std::move(wiring)), scratch_(scratch_bytes) {}
+    : io_(io),
+      options_(std::move(options)),
+      wiring_(std::move(wiring)),
+      parser_({.text_size_max = options_.message_size_max}),
+      scratch_(scratch_bytes) {}
 
 Gateway::~Gateway() = default;
 
@@ -48,6 +52,7 @@ void Gateway::tick(TimePoint now) {
 }
 
 std::size_t Gateway::drain(std::size_t count) {
+    draining_ = true;
     std::size_t left = 0;
     for (const auto& [connection, owned] : connections_) {
         if (connection->is_websocket() && count == 0) {
@@ -84,6 +89,7 @@ void Gateway::flush_dirty() {
         reap(*connection);
     }
     flushing_.clear();
+    wiring_.turn();  // A connection that broke has left its rooms.
 }
 
 void Gateway::reap(Connection& connection) {

@@ -29,7 +29,7 @@ namespace chatx::node {
 struct GatewayOptions {
     SessionOptions session;
     Outbox::Limits outbox;
-    std::size_t message_size_max = 256 * 1024;  // Of what clients send.
+    std::size_t message_size_max = std::size_t{256} * 1024;  // Of what clients send.
     Duration head_deadline = std::chrono::seconds(10);
     Duration idle_max = std::chrono::seconds(60);  // Since the last frame; pinged at half of it.
     Duration linger = std::chrono::seconds(2);     // For the client to close its side.
@@ -56,15 +56,19 @@ public:
     Gateway& operator=(const Gateway&) = delete;
     ~Gateway();
 
-    /// Takes over a connected socket of this loop, and the admission of its address.
+    /// Takes over a connected socket of this loop, and the admission of its address, which is
+    /// pending.
     void adopt(boost::asio::ip::tcp::socket socket, const boost::asio::ip::address& peer);
 
     /// Lets time pass for all connections. Call about once a second.
     void tick(TimePoint now);
 
     /// Closes up to `count` WebSockets with 1012, and everything else; returns how many WebSockets
-    /// are left.
+    /// are left. From the first call on nothing new is taken: handshakes, joins and sends are
+    /// refused with `shutting_down`.
     std::size_t drain(std::size_t count);
+
+    [[nodiscard]] bool draining() const { return draining_; }
 
     /// Ends every connection at once.
     void stop();
@@ -90,6 +94,7 @@ private:
     std::vector<Connection*> dirty_;
     std::vector<Connection*> flushing_;
     bool flush_posted_ = false;
+    bool draining_ = false;
     std::uint64_t guests_ = 0;
     std::size_t outbox_bytes_told_ = 0;
 };

@@ -1,7 +1,9 @@
 #include "node/gateway/handshake.h"
 
 #include <chatx/assert.h>
+#include <chatx/errors.h>
 
+#include "node/payloads.h"
 #include "proto/phoenix.h"
 
 #include <openssl/evp.h>
@@ -9,10 +11,15 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <chrono>
+#include <optional>
 
 namespace chatx::node {
 
 namespace {
+
+/// Clients that follow a back-off of their own come as seldom as this at last.
+constexpr auto retry_after = std::chrono::seconds(5);
 
 bool same_word(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
@@ -63,16 +70,29 @@ bool is_key(std::string_view key) {
               });
 }
 
-HttpResponse bad_request(std::string_view why) {
-    HttpResponse response;
-    response.status = 400;
-    response.body = std::string(why) + "\n";
-    return response;
+/// A list or an object in place of the text is no version; nothing at all is the first one.
+std::optional<proto::phoenix::Version> version_of(const HttpRequest& request) {
+    const bool nested =
+        std::any_of(request.query.begin(), request.query.end(), [](const auto& pair) {
+            return pair.first.starts_with("vsn[");
+        });
+    if (nested) return std::nullopt;
+    return proto::phoenix::parse_vsn(request.parameter("vsn").value_or("1.0.0"));
 }
 
-HttpResponse forbidden() {
+HandshakeRefused bad_request(std::string_view why) {
+    HandshakeRefused refused{HandshakeRefusal::not_an_upgrade, {}};
+    refused.response.status = 400;
+    refused.response.body = std::string(why) + "\n";
+    return refused;
+}
+
+HttpResponse try_later(unsigned status, Reason reason) {
     HttpResponse response;
-    response.status = 403;
+    response.status = status;
+    response.content_type = "application/json";
+    response.body = to_json(Error{reason, {}, retry_after});
+    response.headers.emplace_back("Retry-After", std::to_string(retry_after.count()));
     return response;
 }
 
@@ -89,7 +109,7 @@ std::string websocket_accept(std::string_view key) {
     return {encoded.begin(), encoded.begin() + length};
 }
 
-std::variant<Upgrade, HttpResponse> websocket_handshake(
+std::variant<Upgrade, HandshakeRefused> websocket_handshake(
     const HttpRequest& request, const OriginPolicy& origins) {
     if (request.method != "GET") return bad_request({});
     if (!has_entry(request.header("upgrade"), "websocket")
@@ -98,21 +118,21 @@ std::variant<Upgrade, HttpResponse> websocket_handshake(
     }
     if (request.content_length != 0) return bad_request("An upgrade request has no body.");
     if (request.header("sec-websocket-version") != "13") {
-        HttpResponse response =
-            bad_request("Only version 13 of the WebSocket protocol is spoken here.");
-        response.status = 426;
-        response.headers.emplace_back("Sec-WebSocket-Version", "13");
-        return response;
+        auto refused = bad_request("Only version 13 of the WebSocket protocol is spoken here.");
+        refused.response.status = 426;
+        refused.response.headers.emplace_back("Sec-WebSocket-Version", "13");
+        return refused;
     }
     const std::string key = request.header("sec-websocket-key");
     if (!is_key(key)) return bad_request("Sec-WebSocket-Key is not 16 bytes in base64.");
-    if (!origin_allowed(request, origins)) return forbidden();
+    if (!origin_allowed(request, origins)) return refuse_handshake(HandshakeRefusal::origin);
 
     const std::string protocols = request.header("sec-websocket-protocol");
-    if (!protocols.empty() && !has_entry(protocols, "phoenix")) return forbidden();
+    if (!protocols.empty() && !has_entry(protocols, "phoenix"))
+        return refuse_handshake(HandshakeRefusal::subprotocol);
 
-    const auto version = proto::phoenix::parse_vsn(request.parameter("vsn").value_or("1.0.0"));
-    if (version != proto::phoenix::Version::v2) return forbidden();
+    const auto version = version_of(request);
+    if (!version) return refuse_handshake(HandshakeRefusal::vsn);
 
     HttpResponse response;
     response.status = 101;
@@ -120,7 +140,16 @@ std::variant<Upgrade, HttpResponse> websocket_handshake(
     response.headers.emplace_back("Connection", "Upgrade");
     response.headers.emplace_back("Sec-WebSocket-Accept", websocket_accept(key));
     if (!protocols.empty()) response.headers.emplace_back("Sec-WebSocket-Protocol", "phoenix");
-    return Upgrade{to_bytes(response, true)};
+    return Upgrade{to_bytes(response, true), *version};
+}
+
+HandshakeRefused refuse_handshake(HandshakeRefusal why) {
+    if (why == HandshakeRefusal::too_many_connections)
+        return {why, try_later(429, Reason::too_many_connections)};
+    if (why == HandshakeRefusal::shutting_down) return {why, try_later(503, Reason::shutting_down)};
+    HttpResponse forbidden;
+    forbidden.status = 403;
+    return {why, forbidden};
 }
 
 }  // namespace chatx::node

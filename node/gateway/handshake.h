@@ -1,6 +1,8 @@
 #pragma once
 
 #include "node/gateway/http.h"
+#include "node/refusals.h"
+#include "proto/phoenix.h"
 
 #include <span>
 #include <string>
@@ -20,13 +22,25 @@ struct OriginPolicy {
 /// The request may become a WebSocket; these are the bytes of the 101 answer.
 struct Upgrade {
     std::string response;
+    proto::phoenix::Version version;
+};
+
+/// The request may not, for this reason, and this is the answer.
+struct HandshakeRefused {
+    HandshakeRefusal why;
+    HttpResponse response;
 };
 
 /// Decides over a request to `/socket/websocket`, in the order of Phoenix: upgrade headers, origin,
 /// subprotocol, `vsn`. Answers are 400 for what is no upgrade and 403 for what is refused, both
 /// cheap (RFC 6455, section 4.2).
-std::variant<Upgrade, HttpResponse> websocket_handshake(
+std::variant<Upgrade, HandshakeRefused> websocket_handshake(
     const HttpRequest& request, const OriginPolicy& origins);
+
+/// A refusal with the answer that belongs to it: 403 without a body for what is not allowed; for
+/// what may be otherwise in a while, 429 (`too_many_connections`) and 503 (`shutting_down`) with
+/// `Retry-After` and the reason as JSON.
+HandshakeRefused refuse_handshake(HandshakeRefusal why);
 
 /// The proof that a server read the key: base64 of SHA-1 of the key and the protocol's own GUID.
 std::string websocket_accept(std::string_view key);

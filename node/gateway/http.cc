@@ -14,6 +14,9 @@ namespace http = boost::beast::http;
 
 namespace {
 
+/// As the parser tells versions.
+constexpr unsigned http_1_1 = 11;
+
 std::string lower(std::string_view text) {
     std::string result(text);
     for (char& c : result)
@@ -95,6 +98,8 @@ std::variant<HttpIncomplete, HttpRefused, HttpParsed> parse_http_head(std::strin
     }
     if (message.count(http::field::host) > 1)
         return HttpRefused{400, "The request names more than one host."};
+    if (message.version() == http_1_1 && message.count(http::field::host) == 0)
+        return HttpRefused{400, "The request does not name the host (RFC 9112, section 3.2)."};
     HttpParsed parsed;
     parsed.size = head.size();
     HttpRequest& request = parsed.request;

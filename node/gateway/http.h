@@ -13,9 +13,9 @@ namespace chatx::node {
 
 /// Bounds of a request head. A head beyond them is answered with 431 or 414 and the connection
 /// closed.
-inline constexpr std::size_t http_head_bytes_max = 8 * 1024;
+inline constexpr std::size_t http_head_bytes_max = std::size_t{8} * 1024;
 inline constexpr std::size_t http_headers_max = 64;
-inline constexpr std::size_t http_target_bytes_max = 4 * 1024;
+inline constexpr std::size_t http_target_bytes_max = std::size_t{4} * 1024;
 
 /// The head of an HTTP/1.1 request. Plain values, so that only http.cc knows the parser.
 struct HttpRequest {
@@ -50,7 +50,7 @@ struct HttpParsed {
 
 /// Parses the head at the beginning of `bytes`. Refuses what proxies and servers are known to read
 /// differently: both lengths, a body with a transfer encoding, folded headers, a space before the
-/// colon, two hosts.
+/// colon, two hosts, and in HTTP/1.1 none.
 std::variant<HttpIncomplete, HttpRefused, HttpParsed> parse_http_head(std::string_view bytes);
 
 /// The decoded text of a percent-encoded one, `+` as a space when `plus_is_space`; nothing when

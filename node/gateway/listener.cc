@@ -1,5 +1,6 @@
 #include "node/gateway/listener.h"
 
+#include "node/net/clock.h"
 #include "node/net/port_owner.h"
 
 #include <boost/asio/error.hpp>
@@ -82,16 +83,19 @@ void Listener::on_accepted(
     if (!error) {
         boost::system::error_code gone;
         const auto peer = socket.remote_endpoint(gone).address();
-        if (!gone && !admission_.admit(peer)) {
-            metrics_.connection_refused();
-        } else if (!gone) {
-            // std::function wants to copy what it holds.
-            const auto shared = std::make_shared<asio::ip::tcp::socket>(std::move(socket));
-            shards_[shard]->call(
-                [shared, peer](Shard& owner) { owner.gateway().adopt(std::move(*shared), peer); });
-        }
+        if (!gone) hand_over(std::move(socket), peer, shard);
     }
     accept();
+}
+
+void Listener::hand_over(
+    asio::ip::tcp::socket socket, const asio::ip::address& peer, std::size_t shard) {
+    if (const auto limit = admission_.admit(peer, monotonic_now()))
+        return metrics_.connection_refused(*limit);
+    // std::function wants to copy what it holds.
+    const auto shared = std::make_shared<asio::ip::tcp::socket>(std::move(socket));
+    shards_[shard]->call(
+        [shared, peer](Shard& owner) { owner.gateway().adopt(std::move(*shared), peer); });
 }
 
 }  // namespace chatx::node

@@ -50,6 +50,10 @@ private:
         const boost::system::error_code& error,
         boost::asio::ip::tcp::socket socket,
         std::size_t shard);
+    void hand_over(
+        boost::asio::ip::tcp::socket socket,
+        const boost::asio::ip::address& peer,
+        std::size_t shard);
 
     boost::asio::ip::tcp::endpoint endpoint_;
     std::vector<std::unique_ptr<Shard>>& shards_;

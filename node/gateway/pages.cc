@@ -45,11 +45,18 @@ HttpResponse Pages::answer(const HttpRequest& request) const {
         return response;
     }
     if (request.path == "/healthz") return text(200, "ok\n");
-    if (request.path == "/readyz") return ready_ ? text(200, "ready\n") : text(503, "not ready\n");
+    if (request.path == "/readyz") return readiness();
     if (request.path == "/metrics" && options_.metrics) return metrics_page(metrics_);
     if (!options_.demo) return text(404, "Nothing is here.\n");
     return request.path == "/" ? file("index.html")
                                : file(std::string_view(request.path).substr(1));
+}
+
+// Everybody can read this: what the store said is for the log.
+HttpResponse Pages::readiness() const {
+    if (!ready_) return text(503, "not ready\n");
+    if (store_down_) return text(503, "not ready: the store takes nothing, see the log\n");
+    return text(200, "ready\n");
 }
 
 HttpResponse Pages::file(std::string_view name) const {

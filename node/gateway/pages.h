@@ -18,19 +18,24 @@ public:
 
     Pages(Options options, Metrics& metrics) : options_(options), metrics_(metrics) {}
 
-    /// `/healthz` answers 200 while the process works, `/readyz` only while it takes clients.
+    /// `/healthz` answers 200 while the process works, `/readyz` only while it takes clients and
+    /// what they say: when it was told that it is ready, and its store is not down.
     void set_ready(bool ready) { ready_ = ready; }
 
-    [[nodiscard]] bool ready() const { return ready_; }
+    void set_store_down(bool down) { store_down_ = down; }
+
+    [[nodiscard]] bool ready() const { return ready_ && !store_down_; }
 
     [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
 
 private:
+    [[nodiscard]] HttpResponse readiness() const;
     [[nodiscard]] HttpResponse file(std::string_view name) const;
 
     Options options_;
     Metrics& metrics_;
     std::atomic<bool> ready_ = false;
+    std::atomic<bool> store_down_ = false;
 };
 
 /// The answer of `/metrics`.

@@ -47,8 +47,8 @@ void RoomVisitor::on_reply(engine::Replied reply) {
 
 void RoomVisitor::on_authorized(const Authorized& /*answer*/) {}
 
-void RoomVisitor::on_event(const RoomEvent& event) {
-    if (const auto* message = std::get_if<MessagePtr>(&event.event)) ears_.said(*message);
+void RoomVisitor::on_event(const EdgeEvent& event) {
+    if (const auto* message = std::get_if<MessagePtr>(&event.news())) ears_.said(*message);
 }
 
 engine::MemberKey RoomVisitor::member() const {

@@ -45,7 +45,7 @@ public:
 
     void on_reply(engine::Replied reply) override;
     void on_authorized(const Authorized& answer) override;
-    void on_event(const RoomEvent& event) override;
+    void on_event(const EdgeEvent& event) override;
 
 private:
     [[nodiscard]] engine::MemberKey member() const;

@@ -2,10 +2,12 @@
 
 #include <chatx/assert.h>
 
-#include "engine/validation.h"
+#include "node/gateway/payload_reader.h"
 #include "node/payloads.h"
+#include "proto/phoenix_binary.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <variant>
 
@@ -17,107 +19,35 @@ namespace websocket = proto::websocket;
 
 namespace {
 
-constexpr auto version = phoenix::Version::v2;
-
 constexpr std::string_view room_prefix = "room:";
 constexpr std::string_view message_event = "new_message";
 constexpr std::string_view typing_event = "typing";
 constexpr std::string_view history_event = "history";
+constexpr std::string_view gap_event = "gap";
+constexpr std::string_view rebase_event = "rebase";
 
-const json::Value* find_string(const json::Value& payload, std::string_view key) {
-    const json::Value* value = payload.find(key);
-    return value != nullptr && value->as_string() != nullptr ? value : nullptr;
+/// Whether an event has a meaning here, from whomever it comes.
+bool is_own_event(std::string_view event) {
+    constexpr std::array own{
+        message_event, typing_event, history_event, occupancy_event, gap_event, rebase_event};
+    return std::ranges::find(own, event) != own.end();
 }
 
-std::optional<std::uint64_t> find_number(const json::Value& payload, std::string_view key) {
-    const json::Value* value = payload.find(key);
-    return value == nullptr ? std::nullopt : value->as_uint64();
-}
-
-/// An id may come as a string, as we send it, or as a number, as careless clients keep it.
-std::optional<MessageId> to_message_id(const json::Value& value) {
-    if (const std::string* text = value.as_string()) return parse_message_id(*text);
-    if (const auto number = value.as_uint64()) return MessageId{*number};
-    return std::nullopt;
-}
-
-std::optional<engine::Resume::Point> to_point(const json::Value& value) {
-    const json::Value* epoch_text = find_string(value, "epoch");
-    const auto seq = find_number(value, "seq");
-    if (epoch_text == nullptr || !seq) return std::nullopt;
-    const auto epoch = parse_epoch(*epoch_text->as_string());
-    if (!epoch) return std::nullopt;
-    return engine::Resume::Point{*epoch, Seq{*seq}};
-}
-
-engine::Resume to_resume(const json::Value& payload) {
-    engine::Resume resume;
-    const json::Value* last_seen = payload.find("last_seen_id");
-    if (last_seen != nullptr && !last_seen->is_null()) {
-        resume.last_seen_id = to_message_id(*last_seen);
-        resume.unknown_point = !resume.last_seen_id;
-    }
-    const json::Value* since = payload.find("since");
-    if (!resume.last_seen_id && since != nullptr && !since->is_null()) {
-        resume.since = to_point(*since);
-        resume.unknown_point = !resume.since;
-    }
-    const std::uint64_t history = find_number(payload, "history").value_or(0);
-    resume.history = static_cast<std::uint32_t>(std::min<std::uint64_t>(history, history_page_max));
-    return resume;
-}
+/// A client that is refused because the node stops finds another node by then, or this one anew.
+constexpr auto drain_retry_after = std::chrono::seconds(1);
 
 Error refusal(Reason reason, std::string detail) {
     return Error{reason, std::move(detail), std::nullopt};
 }
 
-/// A member that is there and not null.
-const json::Value* given(const json::Value& payload, std::string_view key) {
-    const json::Value* value = payload.find(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
+Error shutting_down() {
+    return Error{Reason::shutting_down, "the node is being stopped", drain_retry_after};
 }
 
-/// A text that a client may leave out. Half of a surrogate pair is refused: what stands in its
-/// place would make two different texts the same.
-Result<std::optional<std::string>> text_of(const json::Value& payload, std::string_view key) {
-    const json::Value* value = given(payload, key);
-    if (value == nullptr) return std::optional<std::string>();
-    if (value->as_string() == nullptr) {
-        return refusal(Reason::invalid_content, "`" + std::string(key) + "` must be a string");
-    }
-    if (value->has_replaced_surrogate()) {
-        return refusal(
-            Reason::invalid_utf8, "`" + std::string(key) + "` has half of a surrogate pair");
-    }
-    return std::optional(*value->as_string());
-}
-
-/// A place in the order that a client may leave out.
-Result<std::optional<Seq>> seq_of(const json::Value& payload, std::string_view key) {
-    const json::Value* value = given(payload, key);
-    if (value == nullptr) return std::optional<Seq>();
-    const auto number = value->as_uint64();
-    if (!number)
-        return refusal(Reason::invalid_content, "`" + std::string(key) + "` must be a seq");
-    return std::optional(Seq{*number});
-}
-
-Result<HistoryRange> to_range(const json::Value& payload) {
-    HistoryRange range;
-    if (const json::Value* id = given(payload, "after_id")) {
-        range.after_id = to_message_id(*id);
-        if (!range.after_id)
-            return refusal(Reason::invalid_content, "`after_id` must be a message id");
-    }
-    const auto after = seq_of(payload, "after");
-    if (!after) return after.error();
-    const auto before = seq_of(payload, "before");
-    if (!before) return before.error();
-    range.after = *after;
-    range.before = *before;
-    const std::uint64_t limit = find_number(payload, "limit").value_or(range.limit);
-    range.limit = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limit, 1, history_page_max));
-    return range;
+/// What the client is told when the auth adapter allows nothing, whatever it was.
+Error refusal_of(const Error& answer) {
+    if (answer.reason != Reason::timeout) return answer;
+    return refusal(Reason::adapter_error, "the auth adapter did not answer in time");
 }
 
 /// The response of a reply, as JSON.
@@ -140,13 +70,14 @@ Result<std::string> to_answer(const Result<engine::JoinReply>& /*result*/, bool 
 
 }  // namespace
 
-Session::Session(const SessionOptions& options, SessionPort& port, Outbox& outbox, UserId user)
+Session::Session(
+    const SessionOptions& options, SessionPort& port, Transport& transport, SessionClient client)
     : options_(options),
       port_(port),
-      outbox_(outbox),
-      user_(std::move(user)),
+      transport_(transport),
+      client_(std::move(client)),
       id_(port.edge().add(*this)),
-      frames_(options.frames) {}
+      limiter_(options.rates, client_.address) {}
 
 Session::~Session() {
     for (auto& [topic, membership] : memberships_)
@@ -156,58 +87,85 @@ Session::~Session() {
 
 void Session::on_text(std::string_view text, json::Parser& parser) {
     if (closed_) return;
-    auto decoded = phoenix::decode(parser, version, text);
+    auto decoded = phoenix::decode(parser, client_.version, text);
     if (const auto* malformed = std::get_if<phoenix::Malformed>(&decoded)) {
         return close(websocket::CloseCode::protocol_error, malformed->what);
     }
-    on_frame(std::get<Frame>(std::move(decoded)), text.size());
+    on_frame({std::get<Frame>(std::move(decoded)), std::nullopt, text.size()});
 }
 
-void Session::on_binary() {
-    close(websocket::CloseCode::protocol_error, "binary frames are not understood");
+void Session::on_binary(std::string_view message) {
+    if (closed_) return;
+    if (client_.version == phoenix::Version::v1)
+        return close(websocket::CloseCode::protocol_error, "version 1 has no binary frames");
+    auto decoded = phoenix::decode_binary(message);
+    if (const auto* malformed = std::get_if<phoenix::Malformed>(&decoded)) {
+        return close(websocket::CloseCode::protocol_error, malformed->what);
+    }
+    auto& push = std::get<phoenix::BinaryPush>(decoded);
+    Frame frame{
+        std::move(push.join_ref),
+        std::move(push.ref),
+        std::move(push.topic),
+        std::move(push.event),
+        {}};
+    on_frame({std::move(frame), std::string(push.payload), message.size()});
 }
 
-void Session::on_frame(Frame frame, std::size_t bytes) {
+bool Session::on_control_frame() {
+    const auto refused = limiter_.take_heartbeat(port_.now());
+    if (refused) (void)cut_off(*refused);
+    return !refused;
+}
+
+void Session::on_frame(Received received) {
+    const Frame& frame = received.frame;
     // An overloaded client may still show that it lives.
     if (frame.topic == phoenix::connection_topic && frame.event == phoenix::heartbeat_event) {
-        return write(
-            [&](std::string& out) { phoenix::append_heartbeat_reply(out, version, frame.ref); });
+        if (!within(frame, limiter_.take_heartbeat(port_.now()))) return;
+        return write([&](std::string& out) {
+            phoenix::append_heartbeat_reply(out, client_.version, frame.ref);
+        });
     }
-    if (!within_rate(frame)) return;
+    if (!passes(frame)) return;
     if (frame.topic == phoenix::connection_topic) return unmatched(frame);
-    on_topic_frame(std::move(frame), bytes);
+    on_topic_frame(std::move(received));
 }
 
-void Session::on_topic_frame(Frame frame, std::size_t bytes) {
+void Session::on_topic_frame(Received received) {
+    const Frame& frame = received.frame;
     const auto membership = memberships_.find(frame.topic);
-    if (membership != memberships_.end()) return handle(membership, std::move(frame), bytes);
-    if (frame.event == phoenix::join_event) return join(std::move(frame));
+    if (membership != memberships_.end()) return handle(membership, std::move(received));
+    if (frame.event == phoenix::join_event) return join(std::move(received.frame));
     if (frame.event == phoenix::leave_event) return reply_ok(frame.join_ref, frame, "{}");
     unmatched(frame);
 }
 
-void Session::handle(Memberships::iterator membership, Frame frame, std::size_t bytes) {
+void Session::handle(Memberships::iterator membership, Received received) {
+    const Frame& frame = received.frame;
     Membership& state = membership->second;
-    if (state.joining) return hold(state, std::move(frame), bytes);
+    if (state.joining) return hold(state, std::move(received));
     CHATX_ASSERT(state.joined);
-    if (frame.event == phoenix::join_event) return start_join(state, std::move(frame));
+    if (frame.event == phoenix::join_event) return start_join(state, std::move(received.frame));
     if (!frame.join_ref.is_null() && frame.join_ref != state.joined->join_ref)
         return;  // Of another membership.
     if (frame.event == phoenix::leave_event) return leave(membership, frame);
-    push(state, std::move(frame));
+    push(state, std::move(received));
 }
 
-void Session::hold(Membership& membership, Frame frame, std::size_t bytes) {
+void Session::hold(Membership& membership, Received received) {
     if (membership.held.size() >= options_.held_max
-        || held_bytes_ + bytes > options_.held_bytes_max) {
+        || held_bytes_ + received.bytes > options_.held_bytes_max) {
         return reply_error(
-            frame.join_ref, frame, refusal(Reason::queue_overflow, "the join is not decided yet"));
+            received.frame.join_ref,
+            received.frame,
+            refusal(Reason::queue_overflow, "the join is not decided yet"));
     }
-    held_bytes_ += bytes;
-    membership.held.push_back({std::move(frame), bytes});
+    held_bytes_ += received.bytes;
+    membership.held.push_back(std::move(received));
 }
 
-void Session::join(Frame frame) {
+void Session::join(const Frame& frame) {
     if (!frame.topic.starts_with(room_prefix)) return unmatched(frame);
     auto room = RoomId::parse(std::string_view(frame.topic).substr(room_prefix.size()));
     if (!room) return reply_error(frame.join_ref, frame, room.error());
@@ -218,22 +176,22 @@ void Session::join(Frame frame) {
         return write([&](std::string& out) {
             phoenix::append_reply(
                 out,
-                version,
+                client_.version,
                 {frame.join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
         });
     }
     Membership& membership =
         memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}}).first->second;
-    start_join(membership, std::move(frame));
+    start_join(membership, frame);
 }
 
-void Session::start_join(Membership& membership, Frame frame) {
+void Session::start_join(Membership& membership, const Frame& frame) {
     const std::uint64_t request = ++last_request_;
     joins_.emplace(request, frame.topic);
     engine::Join command{
         .reply_to = reply_to(request),
         .member = member(),
-        .user = user_,
+        .user = client_.user,
         .visible = true,
         .meta = {},
         .resume = to_resume(frame.payload),
@@ -242,12 +200,8 @@ void Session::start_join(Membership& membership, Frame frame) {
         membership.joining = Joining{frame.join_ref, frame.ref, request, {}};
         return port_.request({membership.room, std::move(command)});
     }
-    membership.joining = Joining{
-        frame.join_ref,
-        frame.ref,
-        request,
-        Asking{std::move(command), port_.now() + options_.authorize_deadline}};
-    port_.authorize({id_, request, user_, membership.room, AuthAction::join});
+    membership.joining = Joining{frame.join_ref, frame.ref, request, std::move(command)};
+    port_.authorize({id_, request, client_.user, membership.room, AuthAction::join});
 }
 
 void Session::leave(Memberships::iterator membership, const Frame& frame) {
@@ -255,17 +209,14 @@ void Session::leave(Memberships::iterator membership, const Frame& frame) {
     leave_room(membership->second.room);
     memberships_.erase(membership);
     reply_ok(joined.id, frame, "{}");
-    write([&](std::string& out) {
-        phoenix::append_close(out, version, joined.join_ref, frame.topic);
-    });
+    write_close(joined.join_ref, frame.topic);
 }
 
-void Session::push(Membership& membership, Frame frame) {
-    const Ref id = membership.joined->id;
-    if (frame.event == typing_event) {
-        port_.request({membership.room, engine::Typing{member(), user_}});
-        return reply_ok(id, frame, "{}");
-    }
+void Session::push(const Membership& membership, Received received) {
+    if (received.binary) return push_binary(membership, std::move(received));
+    const Frame& frame = received.frame;
+    const Ref& id = membership.joined->id;
+    if (frame.event == typing_event) return type(membership, frame);
     if (phoenix::is_reserved_event(frame.event)) {
         return reply_error(id, frame, refusal(Reason::unauthorized, "this event is the server's"));
     }
@@ -276,43 +227,82 @@ void Session::push(Membership& membership, Frame frame) {
         return reply_error(
             id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
     }
-    const std::uint64_t request = ++last_request_;
-    Pending pending{frame.topic, id, frame.ref, true};
-    if (frame.event == message_event) {
-        auto send = to_send(frame, request);
-        if (!send) return reply_error(id, frame, send.error());
-        port_.request({membership.room, *std::move(send)});
-    } else {
-        const auto range = to_range(frame.payload);
-        if (!range) return reply_error(id, frame, range.error());
-        pending.oldest_first = range->after_id || range->after;
-        port_.request({membership.room, engine::ReadHistory{reply_to(request), *range}});
-    }
-    pending_.emplace(request, std::move(pending));
+    if (frame.event == message_event) return send(membership, frame);
+    read_history(membership, frame);
 }
 
-Result<engine::Send> Session::to_send(const Frame& frame, std::uint64_t request) const {
-    const auto content = text_of(frame.payload, "content");
-    if (!content) return content.error();
-    if (!*content) return refusal(Reason::invalid_content, "`content` is missing");
-    const auto client_id = text_of(frame.payload, "client_id");
-    if (!client_id) return client_id.error();
-    engine::Send send{
-        .reply_to = reply_to(request),
-        .user = user_,
-        .content = **content,
-        .client_id = client_id->value_or(std::string()),
-        .answers = std::nullopt};
-    if (auto fits = engine::check_content(send.content, options_.message_size_limit); !fits)
-        return fits.error();
-    if (auto fits = engine::check_client_id(send.client_id); !fits) return fits.error();
-    const json::Value* answers = given(frame.payload, "reply_to");
-    if (answers != nullptr) {
-        send.answers = to_message_id(*answers);
-        if (!send.answers)
-            return refusal(Reason::invalid_content, "`reply_to` must be a message id");
+void Session::push_binary(const Membership& membership, Received received) {
+    const Frame& frame = received.frame;
+    const Ref& id = membership.joined->id;
+    if (phoenix::is_reserved_event(frame.event) || is_own_event(frame.event)) {
+        return reply_error(
+            id, frame, refusal(Reason::invalid_content, "this event is never binary"));
     }
-    return send;
+    if (received.binary->size() > options_.message_size_limit)
+        return reply_error(id, frame, refusal(Reason::message_too_large, {}));
+    if (const auto refused = limiter_.take_signal(port_.now())) {
+        port_.count(refused->limit);
+        return reply_error(
+            id, frame, Error{Reason::rate_limited, "too many signals", refused->retry_after});
+    }
+    if (!options_.authorize) return signal(membership, std::move(received));
+    if (signals_.size() >= options_.requests_max) {
+        return reply_error(
+            id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
+    }
+    const std::uint64_t request = ++last_request_;
+    std::string topic = frame.topic;
+    signals_.emplace(request, AskedSignal{std::move(topic), std::move(received)});
+    port_.authorize({id_, request, client_.user, membership.room, AuthAction::send});
+}
+
+void Session::signal(const Membership& membership, Received received) {
+    reply_ok_binary(membership.joined->id, received.frame);
+    port_.request(
+        {membership.room,
+         engine::Signal{
+             .member = member(),
+             .user = client_.user,
+             .event = std::move(received.frame.event),
+             .payload = *std::move(received.binary)}});
+}
+
+// Beyond its rate it goes nowhere, and the client hears ok all the same: nothing it could do would
+// be better than going on.
+void Session::type(const Membership& membership, const Frame& frame) {
+    if (const auto refused = limiter_.take_typing(port_.now())) {
+        port_.count(refused->limit);
+    } else {
+        port_.request({membership.room, engine::Typing{member(), client_.user}});
+    }
+    reply_ok(membership.joined->id, frame, "{}");
+}
+
+void Session::send(const Membership& membership, const Frame& frame) {
+    const Ref& id = membership.joined->id;
+    if (port_.draining()) return reply_error(id, frame, shutting_down());
+    auto message = to_message(frame.payload, options_.message_size_limit);
+    if (!message) return reply_error(id, frame, message.error());
+    const std::uint64_t request = ++last_request_;
+    pending_.emplace(request, Pending{frame.topic, id, frame.ref, true});
+    port_.request(
+        {membership.room,
+         engine::Send{
+             .reply_to = reply_to(request),
+             .user = client_.user,
+             .content = std::move(message->content),
+             .client_id = std::move(message->client_id),
+             .answers = message->answers}});
+}
+
+void Session::read_history(const Membership& membership, const Frame& frame) {
+    const Ref& id = membership.joined->id;
+    const auto range = to_range(frame.payload);
+    if (!range) return reply_error(id, frame, range.error());
+    const std::uint64_t request = ++last_request_;
+    const bool oldest_first = range->after_id || range->after;
+    pending_.emplace(request, Pending{frame.topic, id, frame.ref, oldest_first});
+    port_.request({membership.room, engine::ReadHistory{reply_to(request), *range}});
 }
 
 void Session::on_reply(engine::Replied reply) {
@@ -329,23 +319,42 @@ void Session::on_reply(engine::Replied reply) {
     const phoenix::Status status = answer ? phoenix::Status::ok : phoenix::Status::error;
     write([&](std::string& out) {
         phoenix::append_reply(
-            out, version, {asked.join_ref, asked.ref, asked.topic, status, response});
+            out, client_.version, {asked.join_ref, asked.ref, asked.topic, status, response});
     });
 }
 
 void Session::on_authorized(const Authorized& answer) {
     const auto topic = joins_.find(answer.request);
-    if (topic == joins_.end()) return;
+    if (topic == joins_.end()) return on_signal_authorized(answer);
     const auto membership = memberships_.find(topic->second);
     CHATX_ASSERT(membership != memberships_.end() && membership->second.joining);
     Joining& joining = *membership->second.joining;
-    if (!joining.asking) return;  // Answered before.
+    if (!joining.command) return;  // Answered before.
     if (!answer.result) {
-        count_refusal(answer.result.error().reason);
-        return refuse_join(membership, answer.result.error());
+        count_unauthorized(answer);
+        const Error refused = refusal_of(answer.result.error());
+        count_refusal(refused.reason);
+        return refuse_join(membership, refused);
     }
-    port_.request({membership->second.room, std::move(joining.asking->command)});
-    joining.asking.reset();
+    port_.request({membership->second.room, *std::exchange(joining.command, std::nullopt)});
+}
+
+// The membership may have ended, or be another one: then nobody waits for it.
+void Session::on_signal_authorized(const Authorized& answer) {
+    auto asked = signals_.extract(answer.request);
+    if (asked.empty()) return;
+    auto& [topic, received] = asked.mapped();
+    const auto membership = memberships_.find(topic);
+    if (membership == memberships_.end() || !membership->second.joined) return;
+    if (answer.result) return signal(membership->second, std::move(received));
+    count_unauthorized(answer);
+    reply_error(membership->second.joined->id, received.frame, refusal_of(answer.result.error()));
+}
+
+void Session::count_unauthorized(const Authorized& answer) {
+    if (answer.result.error().reason != Reason::timeout) return;
+    port_.count(engine::Event{
+        .metric = engine::Metric::adapter_timeout, .value = 1, .reason = {}, .label = "auth"});
 }
 
 void Session::on_joined(const engine::Replied& reply) {
@@ -369,19 +378,22 @@ void Session::accept_join(Memberships::iterator membership, const engine::JoinRe
         Joined{joining.join_ref, joining.join_ref.is_null() ? joining.ref : joining.join_ref});
     if (!old) port_.edge().attach(state.room, *this);
 
+    // To an old client without refs a close behind the reply would be one of the new membership.
+    const bool close_first = client_.version == phoenix::Version::v1;
+    if (old && close_first) write_close(old->join_ref, topic);
     const std::string response = to_json(reply, options_.node);
     write([&](std::string& out) {
         phoenix::append_reply(
-            out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::ok, response});
+            out,
+            client_.version,
+            {joining.join_ref, joining.ref, topic, phoenix::Status::ok, response});
     });
-    if (old)
-        write([&](std::string& out) { phoenix::append_close(out, version, old->join_ref, topic); });
-    if (!reply.presence) return;
-    const std::string presence = to_json(*reply.presence);
-    write([&](std::string& out) {
-        phoenix::append_push(
-            out, version, {state.joined->id, topic, phoenix::presence_state_event, presence});
-    });
+    if (old && !close_first) write_close(old->join_ref, topic);
+    if (reply.presence)
+        write_push(
+            state.joined->id, topic, phoenix::presence_state_event, to_json(*reply.presence));
+    if (reply.occupancy)
+        write_push(state.joined->id, topic, occupancy_event, to_json(*reply.occupancy));
 }
 
 // A refused duplicate join ends the membership it wanted to replace, as in Phoenix.
@@ -393,55 +405,45 @@ void Session::refuse_join(Memberships::iterator membership, const Error& error) 
     const std::string response = to_json(error);
     write([&](std::string& out) {
         phoenix::append_reply(
-            out, version, {joining.join_ref, joining.ref, topic, phoenix::Status::error, response});
+            out,
+            client_.version,
+            {joining.join_ref, joining.ref, topic, phoenix::Status::error, response});
     });
     if (state.joined) {
         leave_room(state.room);
-        write([&](std::string& out) {
-            phoenix::append_close(out, version, state.joined->join_ref, topic);
-        });
+        write_close(state.joined->join_ref, topic);
     }
-    std::deque<Held> held = std::move(state.held);
+    std::vector<Received> held = std::move(state.held);
     memberships_.erase(membership);
     release(std::move(held));
 }
 
 // Among them may be another join, behind which the rest waits again.
-void Session::release(std::deque<Held> held) {
-    for (Held& waiting : held) {
+void Session::release(std::vector<Received> held) {
+    for (Received& waiting : held) {
         held_bytes_ -= waiting.bytes;
-        on_topic_frame(std::move(waiting.frame), waiting.bytes);
+        on_topic_frame(std::move(waiting));
     }
 }
 
-void Session::on_event(const RoomEvent& event) {
+// Who types or signals knows it.
+void Session::on_event(const EdgeEvent& event) {
     if (closed_) return;
-    const auto* typing = std::get_if<engine::Typing>(&event.event);
+    const auto* typing = std::get_if<engine::Typing>(&event.news());
     if (typing != nullptr && typing->member == member()) return;
-    outbox_.append(event.frame);
+    const auto* signal = std::get_if<engine::Signal>(&event.news());
+    if (signal != nullptr && (signal->member == member() || !hears_binary())) return;
+    transport_.send(event.frame(client_.version));
 }
 
-void Session::tick(TimePoint now) {
-    std::vector<std::string> late;
-    for (const auto& [topic, membership] : memberships_) {
-        const auto& joining = membership.joining;
-        if (joining && joining->asking && joining->asking->answer_by <= now) late.push_back(topic);
-    }
-    for (const std::string& topic : late) {
-        port_.count(
-            {.metric = engine::Metric::adapter_timeout, .value = 1, .reason = {}, .label = "auth"});
-        count_refusal(Reason::adapter_error);
-        refuse_join(
-            memberships_.find(topic),
-            refusal(Reason::adapter_error, "the auth adapter did not answer in time"));
-    }
+bool Session::hears_binary() const {
+    return client_.version == phoenix::Version::v2 && transport_.takes_binary();
 }
 
 void Session::close(websocket::CloseCode code, std::string_view reason) {
     if (closed_) return;
     closed_ = code;
-    websocket::append_close(outbox_.buffer(), code, reason);
-    outbox_.check();
+    transport_.close(code, reason);
 }
 
 void Session::leave_room(const RoomId& room) {
@@ -449,26 +451,57 @@ void Session::leave_room(const RoomId& room) {
     port_.request({room, engine::Leave{member()}});
 }
 
-bool Session::within_rate(const Frame& frame) {
-    const auto retry_after = frames_.take(user_, port_.now());
-    if (!retry_after) {
-        strikes_ = 0;
-        return true;
+// What every frame has to pass, and then joins.
+bool Session::passes(const Frame& frame) {
+    const TimePoint now = port_.now();
+    if (!within(frame, limiter_.take_frame(now))) return false;
+    if (frame.event != phoenix::join_event) return true;
+    if (port_.draining()) {
+        reply_error(frame.join_ref, frame, shutting_down());
+        return false;
     }
-    if (++strikes_ > options_.strikes_max) {
-        close(websocket::CloseCode::policy_violation, "too many frames");
-    } else {
+    return within(frame, limiter_.take_join(now));
+}
+
+bool Session::within(const Frame& frame, const FrameLimiter::Outcome& refused) {
+    if (!refused) return true;
+    if (!cut_off(*refused)) {
         reply_error(
-            frame.join_ref, frame, Error{Reason::rate_limited, "too many frames", retry_after});
+            frame.join_ref,
+            frame,
+            Error{Reason::rate_limited, "too many frames", refused->retry_after});
     }
     return false;
+}
+
+// Counts a refusal; true when it was one too many.
+bool Session::cut_off(const FrameLimiter::Refused& refused) {
+    port_.count(refused.limit);
+    if (!limiter_.struck_out()) return false;
+    close(websocket::CloseCode::policy_violation, "too many frames");
+    return true;
 }
 
 void Session::reply_ok(const Ref& join_ref, const Frame& frame, std::string_view response) {
     write([&](std::string& out) {
         phoenix::append_reply(
-            out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::ok, response});
+            out,
+            client_.version,
+            {join_ref, frame.ref, frame.topic, phoenix::Status::ok, response});
     });
+}
+
+// An answer to bytes is bytes, where the refs can be said in them.
+void Session::reply_ok_binary(const Ref& join_ref, const Frame& frame) {
+    const auto join_ref_text = join_ref.plain_text();
+    const auto ref_text = frame.ref.plain_text();
+    if (!join_ref_text || !ref_text || !transport_.takes_binary())
+        return reply_ok(join_ref, frame, "{}");
+    if (closed_ || transport_.full()) return;
+    std::string message;
+    phoenix::append_binary_reply(
+        message, {*join_ref_text, *ref_text, frame.topic, phoenix::Status::ok, {}});
+    transport_.send_binary(message);
 }
 
 void Session::reply_error(const Ref& join_ref, const Frame& frame, const Error& error) {
@@ -476,29 +509,40 @@ void Session::reply_error(const Ref& join_ref, const Frame& frame, const Error& 
     const std::string response = to_json(error);
     write([&](std::string& out) {
         phoenix::append_reply(
-            out, version, {join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
+            out,
+            client_.version,
+            {join_ref, frame.ref, frame.topic, phoenix::Status::error, response});
     });
 }
 
 void Session::count_refusal(Reason reason) {
-    port_.count({.metric = engine::Metric::rejected, .value = 1, .reason = reason, .label = {}});
+    port_.count(engine::Event{
+        .metric = engine::Metric::rejected, .value = 1, .reason = reason, .label = {}});
 }
 
 void Session::unmatched(const Frame& frame) {
     write([&](std::string& out) {
-        phoenix::append_unmatched_topic(out, version, frame.ref, frame.topic);
+        phoenix::append_unmatched_topic(out, client_.version, frame.ref, frame.topic);
     });
 }
 
-// Encodes a frame behind its header, whose size is known only then.
+void Session::write_close(const Ref& join_ref, std::string_view topic) {
+    write([&](std::string& out) { phoenix::append_close(out, client_.version, join_ref, topic); });
+}
+
+void Session::write_push(
+    const Ref& id, std::string_view topic, std::string_view event, std::string_view payload) {
+    write([&](std::string& out) {
+        phoenix::append_push(out, client_.version, {id, topic, event, payload});
+    });
+}
+
 template <class Encode>
 void Session::write(Encode&& encode) {
-    if (closed_ || outbox_.overflowed()) return;
+    if (closed_ || transport_.full()) return;
     std::string text;
     encode(text);
-    std::string& out = outbox_.buffer();
-    websocket::append_frame(out, websocket::Opcode::text, text);
-    outbox_.check();
+    transport_.send_text(text);
 }
 
 engine::MemberKey Session::member() const {

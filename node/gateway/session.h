@@ -3,17 +3,18 @@
 #include <chatx/ids.h>
 #include <chatx/time.h>
 
-#include "engine/rate_limiter.h"
 #include "node/edge.h"
-#include "node/gateway/outbox.h"
+#include "node/gateway/frame_limiter.h"
+#include "node/gateway/transport.h"
 #include "node/messages.h"
+#include "node/refusals.h"
 #include "proto/json.h"
 #include "proto/phoenix.h"
 #include "proto/websocket.h"
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <vector>
 #include <map>
 #include <optional>
 #include <string>
@@ -35,8 +36,12 @@ public:
     virtual Edge& edge() = 0;
     [[nodiscard]] virtual TimePoint now() const = 0;
 
+    /// The node is about to stop: it takes nothing new.
+    [[nodiscard]] virtual bool draining() const = 0;
+
     /// A request that ended at the session, to be counted.
     virtual void count(const engine::Event& event) = 0;
+    virtual void count(FrameLimit limit) = 0;
 };
 
 struct SessionOptions {
@@ -45,23 +50,33 @@ struct SessionOptions {
     std::size_t joins_max = 100;      // Memberships of one connection.
     std::size_t requests_max = 1024;  // Requests without an answer so far.
     std::size_t held_max = 256;       // Frames that wait for the decision on a join, of one topic.
-    std::size_t held_bytes_max = 512 * 1024;  // The same in bytes as received, of all topics.
-    std::size_t strikes_max = 1000;  // Refusals for rate in a row before the connection is closed.
-    engine::RateLimiter::Options frames{
-        .messages_per_sec = 100, .burst = 200, .buckets_max = 1};  // Heartbeats apart.
-    Duration authorize_deadline = std::chrono::seconds(1);
+    std::size_t held_bytes_max =
+        std::size_t{512} * 1024;  // The same in bytes as received, of all topics.
+    FrameLimiter::Options rates;
     bool authorize = false;  // There is an auth adapter to ask.
     std::string node;        // The name of this node, told in join replies.
 };
 
-/// One client's conversation over the Phoenix Channels protocol, V2: its memberships, each a small
-/// state machine, and the answers it waits for. Takes decoded messages, writes frames to the
-/// outbox. Without I/O; lives on its shard's loop.
+/// Who talks, and how.
+struct SessionClient {
+    UserId user;
+    proto::phoenix::Version version = proto::phoenix::Version::v2;
+    SharedTokenBucket* address = nullptr;  // All clients of its address take from it, if there is.
+};
+
+/// One client's conversation over the Phoenix Channels protocol: its memberships, each a small
+/// state machine, and the answers it waits for. Takes whole messages, gives whole messages to its
+/// transport. Without I/O; lives on its shard's loop.
 ///
 /// Frames of one topic are handled in order; those behind a join wait for its decision.
 class Session final : public Subscriber {
 public:
-    Session(const SessionOptions& options, SessionPort& port, Outbox& outbox, UserId user);
+    /// All but the client outlive the session.
+    Session(
+        const SessionOptions& options,
+        SessionPort& port,
+        Transport& transport,
+        SessionClient client);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session() override;  // Leaves all rooms.
@@ -69,22 +84,23 @@ public:
     /// A complete text message.
     void on_text(std::string_view text, proto::json::Parser& parser);
 
-    /// A complete binary message; none is understood so far.
-    void on_binary();
+    /// A complete binary message.
+    void on_binary(std::string_view message);
+
+    /// A frame of the WebSocket protocol that is no message: a ping, a pong, an empty fragment.
+    /// False when it is beyond the rate, and to be ignored.
+    [[nodiscard]] bool on_control_frame();
 
     void on_reply(engine::Replied reply) override;
     void on_authorized(const Authorized& answer) override;
-    void on_event(const RoomEvent& event) override;
-
-    /// Lets time pass: questions to the auth adapter without an answer.
-    void tick(TimePoint now);
+    void on_event(const EdgeEvent& event) override;
 
     /// Writes a close frame; the connection ends once it is sent. Only the first one counts.
     void close(proto::websocket::CloseCode code, std::string_view reason);
 
     [[nodiscard]] std::optional<proto::websocket::CloseCode> closed() const { return closed_; }
 
-    [[nodiscard]] const UserId& user() const { return user_; }
+    [[nodiscard]] const UserId& user() const { return client_.user; }
 
     [[nodiscard]] std::uint64_t id() const { return id_; }
 
@@ -94,18 +110,12 @@ private:
     using Frame = proto::phoenix::Frame;
     using Ref = proto::phoenix::Ref;
 
-    /// A join that waits for the auth adapter.
-    struct Asking {
-        engine::Join command;  // For the room, once it is allowed.
-        TimePoint answer_by;
-    };
-
     /// A join on its way.
     struct Joining {
         Ref join_ref;
         Ref ref;
         std::uint64_t request = 0;
-        std::optional<Asking> asking;
+        std::optional<engine::Join> command;  // For the room, once the auth adapter allows it.
     };
 
     /// A join that was answered with ok.
@@ -114,9 +124,10 @@ private:
         Ref id;        // What our frames carry: the same, or the join's `ref` when it was null.
     };
 
-    /// A frame that waits, and its size as it was received.
-    struct Held {
+    /// A frame, and its size as it was received.
+    struct Received {
         Frame frame;
+        std::optional<std::string> binary;  // In place of the frame's payload.
         std::size_t bytes = 0;
     };
 
@@ -124,7 +135,7 @@ private:
         RoomId room;
         std::optional<Joined> joined;
         std::optional<Joining> joining;  // With `joined`: a duplicate join.
-        std::deque<Held> held;           // Came while joining.
+        std::vector<Received> held;       // Came while joining.
     };
 
     using Memberships = std::map<std::string, Membership, std::less<>>;
@@ -137,44 +148,63 @@ private:
         bool oldest_first = true;  // Of a page of history: the end at which it may be cut.
     };
 
-    void on_frame(Frame frame, std::size_t bytes);
-    void on_topic_frame(Frame frame, std::size_t bytes);
-    void handle(Memberships::iterator membership, Frame frame, std::size_t bytes);
-    void hold(Membership& membership, Frame frame, std::size_t bytes);
-    void join(Frame frame);
-    void start_join(Membership& membership, Frame frame);
-    void leave(Memberships::iterator membership, const Frame& frame);
-    void push(Membership& membership, Frame frame);
-    [[nodiscard]] Result<engine::Send> to_send(const Frame& frame, std::uint64_t request) const;
-    void count_refusal(Reason reason);
+    /// A signal that waits for the auth adapter.
+    struct AskedSignal {
+        std::string topic;
+        Received received;
+    };
 
+    void on_frame(Received received);
+    void on_topic_frame(Received received);
+    void handle(Memberships::iterator membership, Received received);
+    void hold(Membership& membership, Received received);
+    void join(const Frame& frame);
+    void start_join(Membership& membership, const Frame& frame);
+    void leave(Memberships::iterator membership, const Frame& frame);
+    void push(const Membership& membership, Received received);
+    void push_binary(const Membership& membership, Received received);
+    void type(const Membership& membership, const Frame& frame);
+    void send(const Membership& membership, const Frame& frame);
+    void read_history(const Membership& membership, const Frame& frame);
+    void count_refusal(Reason reason);
+    void count_unauthorized(const Authorized& answer);
+
+    void signal(const Membership& membership, Received received);
+    void on_signal_authorized(const Authorized& answer);
     void on_joined(const engine::Replied& reply);
     void accept_join(Memberships::iterator membership, const engine::JoinReply& reply);
     void refuse_join(Memberships::iterator membership, const Error& error);
     void leave_room(const RoomId& room);
-    void release(std::deque<Held> held);
+    void release(std::vector<Received> held);
 
-    [[nodiscard]] bool within_rate(const Frame& frame);
+    [[nodiscard]] bool passes(const Frame& frame);
+    [[nodiscard]] bool within(const Frame& frame, const FrameLimiter::Outcome& refused);
+    [[nodiscard]] bool cut_off(const FrameLimiter::Refused& refused);
     void reply_ok(const Ref& join_ref, const Frame& frame, std::string_view response);
+    void reply_ok_binary(const Ref& join_ref, const Frame& frame);
     void reply_error(const Ref& join_ref, const Frame& frame, const Error& error);
     void unmatched(const Frame& frame);
+    void write_close(const Ref& join_ref, std::string_view topic);
+    void write_push(
+        const Ref& id, std::string_view topic, std::string_view event, std::string_view payload);
     template <class Encode>
     void write(Encode&& encode);
 
+    [[nodiscard]] bool hears_binary() const;
     [[nodiscard]] engine::MemberKey member() const;
     [[nodiscard]] engine::ReplyTo reply_to(std::uint64_t request) const;
 
     const SessionOptions& options_;
     SessionPort& port_;
-    Outbox& outbox_;
-    UserId user_;
+    Transport& transport_;
+    SessionClient client_;
     std::uint64_t id_ = 0;
     std::uint64_t last_request_ = 0;
     Memberships memberships_;
     std::unordered_map<std::uint64_t, Pending> pending_;
     std::unordered_map<std::uint64_t, std::string> joins_;  // Request to topic.
-    engine::RateLimiter frames_;
-    std::size_t strikes_ = 0;
+    std::unordered_map<std::uint64_t, AskedSignal> signals_;
+    FrameLimiter limiter_;
     std::size_t held_bytes_ = 0;
     std::optional<proto::websocket::CloseCode> closed_;
 };

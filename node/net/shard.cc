@@ -15,16 +15,6 @@ namespace {
 constexpr auto tick_interval = std::chrono::milliseconds(50);
 constexpr auto gateway_tick_interval = std::chrono::seconds(1);
 
-/// What an adapter answers, or nothing when it throws.
-template <class Call>
-auto contained(Call&& call) -> std::optional<decltype(call())> {
-    try {
-        return call();
-    } catch (...) {
-        return std::nullopt;  // An adapter's failure has a rule of its own, with whoever asked.
-    }
-}
-
 }  // namespace
 
 std::size_t processor_count() {
@@ -34,6 +24,7 @@ std::size_t processor_count() {
 Shard::Shard(Options options, Wiring wiring)
     : options_(std::move(options)),
       wiring_(std::move(wiring)),
+      calls_(options_.chain, wiring_.checks, wiring_.log),
       io_(1),
       work_(io_.get_executor()),
       core_(options_.place, options_.rooms, options_.chain, entropy_),
@@ -97,6 +88,7 @@ bool Shard::drain_delivery() {
 }
 
 void Shard::turn() {
+    if (core_.idle()) return;  // A connection was only flushed, or a client only shows that it lives.
     perform(core_.run(monotonic_now(), wall_now()));
 }
 
@@ -156,11 +148,10 @@ void Shard::perform(const TruncateLog& archived) {
 }
 
 void Shard::perform(RunCheck check) {
-    const engine::Stage& stage = options_.chain.at(check.stage);
     const RoomId room = check.room;
     const engine::Ticket ticket = check.ticket;
-    const bool taken = wiring_.adapters.submit([this, &stage, check = std::move(check)] {
-        post(CheckDone{check.room, check.ticket, run_check(stage, check.draft)});
+    const bool taken = wiring_.adapters.submit([this, check = std::move(check)] {
+        post(CheckDone{check.room, check.ticket, calls_.check(check.stage, check.draft)});
     });
     if (!taken) core_.push(CheckDone{room, ticket, std::nullopt});
 }
@@ -180,55 +171,30 @@ void Shard::perform(GiveUp letters) {
 void Shard::perform(Authorize question) {
     const std::uint64_t connection = question.connection;
     const std::uint64_t request = question.request;
-    const bool taken = wiring_.adapters.submit([this, question = std::move(question)] {
-        auto result = contained([&] {
-            return wiring_.checks.auth->authorize(question.user, question.room, question.action);
-        });
-        if (!result)
-            count(
-                {.metric = engine::Metric::adapter_error,
-                 .value = 1,
-                 .reason = {},
-                 .label = "auth"});
-        post(Authorized{
-            question.connection,
-            question.request,
-            result ? *std::move(result)
-                   : Result<Done>(Error{Reason::adapter_error, "the auth adapter threw", {}})});
-    });
-    if (!taken) {
-        core_.push(Authorized{
-            connection,
-            request,
-            Error{Reason::adapter_error, "the adapters are busy", std::nullopt}});
-    }
+    const bool taken =
+        wiring_.adapters.submit([this, question = std::move(question)] { post(answer(question)); });
+    if (taken) return;
+    count_auth_failure();
+    core_.push(Authorized{
+        connection, request, Error{Reason::adapter_error, "the adapters are busy", std::nullopt}});
 }
 
 void Shard::perform(const engine::Event& event) {
     wiring_.metrics.count(event);
 }
 
-std::optional<Verdict> Shard::run_check(const engine::Stage& stage, const Draft& draft) const {
-    const CheckAdapters& checks = wiring_.checks;
-    switch (stage.kind) {
-        case engine::Stage::Kind::auth: {
-            const auto result = contained(
-                [&] { return checks.auth->authorize(draft.user, draft.room, AuthAction::send); });
-            if (!result) return std::nullopt;
-            return *result ? Verdict::pass() : Verdict::reject(result->error());
-        }
-        case engine::Stage::Kind::moderation:
-            return contained([&] { return checks.moderation->check(draft); });
-        case engine::Stage::Kind::custom:
-            for (Middleware* middleware : checks.custom) {
-                if (middleware->name() == stage.name)
-                    return contained([&] { return middleware->handle(draft); });
-            }
-            return std::nullopt;
-        case engine::Stage::Kind::rate_limit:
-            return std::nullopt;  // The room's own; never asked here.
+// Runs on a thread of the pool.
+Authorized Shard::answer(const Authorize& question) {
+    auto result = calls_.authorize(question.user, question.room, question.action);
+    if (!result) {
+        count_auth_failure();
+        result = Error{Reason::adapter_error, "the auth adapter threw", std::nullopt};
     }
-    return std::nullopt;
+    return {question.connection, question.request, *std::move(result)};
+}
+
+void Shard::count_auth_failure() {
+    count({.metric = engine::Metric::adapter_error, .value = 1, .reason = {}, .label = "auth"});
 }
 
 }  // namespace chatx::node

@@ -3,6 +3,7 @@
 #include <chatx/adapters.h>
 
 #include "engine/middleware.h"
+#include "node/adapter_calls.h"
 #include "node/core.h"
 #include "node/gateway/gateway.h"
 #include "node/metrics.h"
@@ -24,13 +25,6 @@
 
 namespace chatx::node {
 
-/// The adapters that checks call. A null one lets everything pass; the chain leaves its stage out.
-struct CheckAdapters {
-    Auth* auth = nullptr;
-    Moderation* moderation = nullptr;
-    std::vector<Middleware*> custom;
-};
-
 /// One loop on a thread of its own: a core, a gateway, and the pipes between them, the other
 /// shards, the store and the adapters. Everything in it happens on its thread, apart from `post`
 /// and `call`.
@@ -49,7 +43,7 @@ public:
         StoreWorker* store = nullptr;                       // See set_store.
         AdapterPool& adapters;
         Admission& admission;
-        CheckAdapters checks;
+        Adapters checks;
         ShardMetrics& metrics;
         Logger& log;
         std::function<HttpResponse(const HttpRequest&)> page;
@@ -89,13 +83,19 @@ public:
     // For sessions.
     void request(RoomCommand command) override { core_.request(std::move(command)); }
 
-    void authorize(Authorize question) override { core_.authorize(std::move(question)); }
+    void authorize(Authorize question) override {
+        core_.authorize(std::move(question), monotonic_now());
+    }
 
     Edge& edge() override { return core_.edge(); }
 
     [[nodiscard]] TimePoint now() const override { return monotonic_now(); }
 
+    [[nodiscard]] bool draining() const override { return gateway_.draining(); }
+
     void count(const engine::Event& event) override { wiring_.metrics.count(event); }
+
+    void count(FrameLimit limit) override { wiring_.metrics.count_frame_refused(limit); }
 
 private:
     void run();
@@ -116,11 +116,12 @@ private:
     void perform(GiveUp letters);
     void perform(Authorize question);
     void perform(const engine::Event& event);
-    [[nodiscard]] std::optional<Verdict> run_check(
-        const engine::Stage& stage, const Draft& draft) const;
+    [[nodiscard]] Authorized answer(const Authorize& question);
+    void count_auth_failure();
 
     Options options_;
     Wiring wiring_;
+    AdapterCalls calls_;
     boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     SystemEntropy entropy_;

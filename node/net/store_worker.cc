@@ -37,6 +37,7 @@ StoreWorker::StoreWorker(Stores stores, Reply reply, Observer observer)
       archive_(stores.archive),
       dead_letters_(stores.dead_letters),
       recent_max_(stores.recent_max),
+      retries_(stores.retries),
       retry_appends_(stores.retry_appends),
       reply_(std::move(reply)),
       observer_(std::move(observer)),
@@ -58,7 +59,7 @@ void StoreWorker::append(std::uint16_t shard, MessagePtr message) {
 void StoreWorker::save(std::uint16_t shard, SaveBatch batch) {
     on_writer([this, shard, batch = std::move(batch)] {
         auto result = contained([&] { return archive_.save(batch.messages); });
-        if (!result) observer_.failed("saving history", result.error());
+        if (!result) write_failed("saving history", result.error());
         reply_(shard, BatchSaved{batch.number, std::move(result)});
     });
 }
@@ -77,7 +78,8 @@ void StoreWorker::keep(GiveUp letters) {
 
 void StoreWorker::open(std::uint16_t shard, OpenRoom request) {
     const auto job = [this, shard, room = std::move(request.room)] {
-        auto stored = contained([&] { return log_.open_room(room, recent_max_); });
+        auto stored = contained(
+            [&] { return open_room_with_sends(log_, room, recent_max_, retries_, wall_now()); });
         if (stored)
             return reply_(shard, RoomOpened{room, std::move(stored->state), stored->archived});
         observer_.failed("opening a room", stored.error());
@@ -160,6 +162,7 @@ void StoreWorker::write_loop() {
             job();
         forget_archived();
         if (!failed_.empty()) recover();
+        tell_failures();
         if (last) return;
     }
 }
@@ -195,11 +198,11 @@ void StoreWorker::commit(std::vector<Append> appends) {
     while (!rest.empty()) {
         const auto group = rest.first(std::min(rest.size(), group_max));
         rest = rest.subspan(group.size());
-        if (!commit_group(group)) commit_by_room(group);
+        if (const auto stored = commit_group(group); !stored) commit_by_room(group, stored.error());
     }
 }
 
-bool StoreWorker::commit_group(std::span<const Append> group) {
+Result<Done> StoreWorker::commit_group(std::span<const Append> group) {
     std::vector<MessagePtr> messages;
     messages.reserve(group.size());
     std::transform(group.begin(), group.end(), std::back_inserter(messages), [](const Append& a) {
@@ -207,11 +210,8 @@ bool StoreWorker::commit_group(std::span<const Append> group) {
     });
 
     const TimePoint started = monotonic_now();
-    const auto result = contained([&] { return log_.append(messages); });
-    if (!result) {
-        observer_.failed("appending to the log", result.error());
-        return false;
-    }
+    auto result = contained([&] { return log_.append(messages); });
+    if (!result) return result;
     observer_.appended(monotonic_now() - started, messages.size());
 
     std::map<std::uint16_t, Committed> by_shard;
@@ -219,17 +219,20 @@ bool StoreWorker::commit_group(std::span<const Append> group) {
         by_shard[append.shard].messages.push_back(append.message);
     for (auto& [shard, committed] : by_shard)
         reply_(shard, std::move(committed));
-    return true;
+    return Done{};
 }
 
 // One room's trouble is not that of the others.
-void StoreWorker::commit_by_room(std::span<const Append> group) {
+void StoreWorker::commit_by_room(std::span<const Append> group, const Error& trouble) {
     std::map<RoomId, std::vector<Append>> by_room;
     for (const Append& append : group)
         by_room[append.message->room].push_back(append);
     for (const auto& [room, appends] : by_room) {
         const bool alone = by_room.size() == 1;  // Then this very batch has just failed.
-        if (alone || !commit_group(appends)) failed_[room] = appends;
+        const auto stored = alone ? Result<Done>(trouble) : commit_group(appends);
+        if (stored) continue;
+        write_failed("appending to the log", stored.error());
+        failed_[room] = appends;
     }
 }
 
@@ -241,17 +244,48 @@ void StoreWorker::recover() {
     }
 }
 
+// Entries that do not follow are a room's own trouble: the log takes those of others.
 void StoreWorker::retry_appends() {
-    std::erase_if(failed_, [this](const auto& failed) { return commit_group(failed.second); });
+    std::optional<Error> trouble;
+    std::erase_if(failed_, [&](const auto& failed) {
+        const auto stored = commit_group(failed.second);
+        if (!stored && stored.error().reason != Reason::room_unavailable) trouble = stored.error();
+        return stored.has_value();
+    });
+    set_down(trouble);
 }
 
 void StoreWorker::renew_epochs() {
     const auto epoch = contained([&] { return log_.begin_epoch(wall_now()); });
-    if (!epoch) return observer_.failed("beginning an epoch", epoch.error());
+    if (!epoch) return set_down(epoch.error());
+    set_down(std::nullopt);
     for (const auto& [room, appends] : failed_) {
         reply_(appends.front().shard, AppendFailed{room, *epoch, appends.size()});
     }
     failed_.clear();
+}
+
+void StoreWorker::set_down(const std::optional<Error>& trouble) {
+    if (trouble.has_value() == std::exchange(down_, trouble.has_value())) return;
+    if (trouble) {
+        observer_.down(*trouble);
+    } else {
+        observer_.up();
+    }
+}
+
+void StoreWorker::write_failed(std::string_view what, const Error& error) {
+    const bool known = std::ranges::any_of(failures_, [&](const auto& failure) {
+        return failure.first == what && failure.second.detail == error.detail;
+    });
+    if (!known) failures_.emplace_back(what, error);
+}
+
+// At the end of a turn it is known which of them follow from the log being down.
+void StoreWorker::tell_failures() {
+    for (const auto& [what, error] : std::exchange(failures_, {})) {
+        if (!down_) observer_.failed(what, error);
+    }
 }
 
 void StoreWorker::keep_letters(const GiveUp& letters) {
@@ -271,7 +305,7 @@ void StoreWorker::keep_letters(const GiveUp& letters) {
     if (kept && *kept < dead.size())
         kept = Error{Reason::queue_overflow, "the dead-letter store is full", {}};
     if (kept) return;
-    observer_.failed("keeping dead letters", kept.error());
+    write_failed("keeping dead letters", kept.error());
     // Some may be kept; the log then has them too, and the next start tries again.
     for (const MessagePtr& message : letters.messages)
         unkept_.try_emplace(message->room, message->seq);
@@ -287,7 +321,7 @@ void StoreWorker::forget_archived() {
     }
     if (archived.empty()) return;
     const auto result = contained([&] { return log_.truncate(archived); });
-    if (!result) observer_.failed("truncating the log", result.error());
+    if (!result) write_failed("truncating the log", result.error());
 }
 
 }  // namespace chatx::node

@@ -14,8 +14,11 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,6 +40,7 @@ public:
         Persistence& archive;
         DeadLetters& dead_letters;
         std::size_t recent_max = 1024;  // Messages that a room takes into memory when it is opened.
+        engine::Dedupe::Options retries{};  // Which sends it is told of: RoomOptions::dedupe.
 
         /// What becomes of entries that could not be stored. True where they are already applied
         /// (`ack = local`): they are tried again until the log has them. False: they are given up,
@@ -47,7 +51,14 @@ public:
     /// What the store says of its work, for log and metrics. Called on the store's threads.
     struct Observer {
         std::function<void(Duration took, std::size_t entries)> appended;
+
+        /// A call failed. Writes that fail while the log is down are no news and not told.
         std::function<void(std::string_view what, const Error& error)> failed;
+
+        /// The log is down: it takes neither entries nor a new epoch. What waits for it is tried
+        /// again until it is `up`. Each is told once.
+        std::function<void(const Error& error)> down;
+        std::function<void()> up;
     };
 
     /// Answers go to `reply`, which any thread may call. All arguments outlive the worker.
@@ -84,11 +95,14 @@ private:
     void write_loop();
     void read_loop();
     void commit(std::vector<Append> appends);
-    bool commit_group(std::span<const Append> group);
-    void commit_by_room(std::span<const Append> group);
+    Result<Done> commit_group(std::span<const Append> group);
+    void commit_by_room(std::span<const Append> group, const Error& trouble);
     void recover();
     void retry_appends();
     void renew_epochs();
+    void set_down(const std::optional<Error>& trouble);
+    void write_failed(std::string_view what, const Error& error);
+    void tell_failures();
     void keep_letters(const GiveUp& letters);
     void forget_archived();
     [[nodiscard]] bool reads_full();
@@ -97,6 +111,7 @@ private:
     Persistence& archive_;
     DeadLetters& dead_letters_;
     std::size_t recent_max_;
+    engine::Dedupe::Options retries_;
     bool retry_appends_;
     Reply reply_;
     Observer observer_;
@@ -113,7 +128,9 @@ private:
     // The writer's own.
     std::vector<LogPosition> archived_;  // What the log may forget when the jobs at hand are done.
     std::map<RoomId, std::vector<Append>>
-        failed_;  // Not stored, in order; what comes for the room joins them.
+        failed_;         // Not stored, in order; what comes for the room joins them.
+    bool down_ = false;  // The last attempt to do something about `failed_` failed too.
+    std::vector<std::pair<std::string_view, Error>> failures_;  // Of this turn, each once.
     std::map<RoomId, Seq>
         unkept_;  // The first message that is neither archived nor a dead letter: the log keeps it.
     std::thread writer_;

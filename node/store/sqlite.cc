@@ -115,8 +115,18 @@ Result<Epoch> SqliteStore::begin_epoch(WallTime now) {
     return writer_->begin_epoch(now);
 }
 
+Result<MessageId> SqliteStore::last_id() {
+    return with_reader([](SqliteReader& reader) { return reader.last_id(); });
+}
+
 Result<StoredRoom> SqliteStore::open_room(const RoomId& room, std::size_t recent_max) {
     return with_reader([&](SqliteReader& reader) { return reader.open_room(room, recent_max); });
+}
+
+Result<std::vector<engine::Dedupe::Applied>> SqliteStore::recent_sends(
+    const RoomId& room, WallTime since, std::size_t places_max) {
+    return with_reader(
+        [&](SqliteReader& reader) { return reader.recent_sends(room, since, places_max); });
 }
 
 Result<std::vector<MessagePtr>> SqliteStore::backlog(

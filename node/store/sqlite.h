@@ -68,7 +68,10 @@ public:
     Result<Done> append(std::span<const MessagePtr> batch) override;
     Result<Done> truncate(std::span<const LogPosition> archived) override;
     Result<Epoch> begin_epoch(WallTime now) override;
+    Result<MessageId> last_id() override;
     Result<StoredRoom> open_room(const RoomId& room, std::size_t recent_max) override;
+    Result<std::vector<engine::Dedupe::Applied>> recent_sends(
+        const RoomId& room, WallTime since, std::size_t places_max) override;
     Result<std::vector<MessagePtr>> backlog(
         const std::optional<LogPosition>& after, std::size_t limit) override;
     Result<std::vector<RoomHead>> rooms(std::string_view after, std::size_t limit) override;

@@ -25,6 +25,9 @@ std::string explain(int code, const std::string& path) {
             return path + ": cannot be written: check its owner, its mode and the file system";
         case SQLITE_CANTOPEN:
             return path + ": cannot be opened: check its owner and its mode, and that it is no symbolic link";
+        case SQLITE_IOERR:
+            return path + ": the disk failed (" + sqlite3_errstr(code)
+                   + "): look into the system's log, then start the node again";
         case SQLITE_CONSTRAINT:
             return path + ": refused a record that breaks a rule of the schema";
         default:
@@ -75,6 +78,11 @@ Error SqliteConnection::error() const {
 
 bool SqliteConnection::disk_failed() const {
     return (failure_ & 0xFF) == SQLITE_IOERR;
+}
+
+bool SqliteConnection::file_damaged() const {
+    const int kind = failure_ & 0xFF;
+    return kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
 }
 
 bool SqliteConnection::read_only() const {

@@ -46,6 +46,9 @@ public:
     /// was written.
     [[nodiscard]] bool disk_failed() const;
 
+    /// The last failure was that SQLite cannot make sense of the file.
+    [[nodiscard]] bool file_damaged() const;
+
     /// The file cannot be written, as SQLite found when it read the header.
     [[nodiscard]] bool read_only() const;
 

@@ -36,6 +36,13 @@ SqliteReader::SqliteReader(std::unique_ptr<SqliteConnection> connection)
       head_by_name_(*connection_, "SELECT * FROM rooms WHERE name = ?"),
       heads_after_(*connection_, "SELECT * FROM rooms WHERE name > ? ORDER BY name LIMIT ?"),
       anchor_(*connection_, "SELECT seq FROM messages WHERE id = ? AND room = ?"),
+      // Ids without a sign: those below 0 are the largest.
+      last_id_(
+          *connection_,
+          "SELECT max(id) FROM messages UNION ALL SELECT max(id) FROM messages WHERE id < 0"
+          " UNION ALL SELECT max(id) FROM log UNION ALL SELECT max(id) FROM log WHERE id < 0"
+          " UNION ALL SELECT max(message) FROM dead_letters"
+          " UNION ALL SELECT max(message) FROM dead_letters WHERE message < 0"),
       oldest_first_(
           *connection_,
           "SELECT * FROM messages WHERE room = ? AND seq > ? AND seq < ?"
@@ -68,6 +75,15 @@ Result<HistoryPage> SqliteReader::load(const RoomId& room, const HistoryRange& r
     return load_page(room, (*head)->key, range);
 }
 
+Result<MessageId> SqliteReader::last_id() {
+    MessageId last;
+    SqliteQuery query(last_id_);
+    while (query.next())
+        last = std::max(last, MessageId{query.bits(0)});
+    if (!query.ok()) return connection_->error();
+    return last;
+}
+
 Result<StoredRoom> SqliteReader::open_room(const RoomId& room, std::size_t recent_max) {
     SqliteTransaction transaction(*connection_, SqliteConnection::Mode::read);
     if (!transaction.begun()) return connection_->error();
@@ -90,6 +106,31 @@ Result<StoredRoom> SqliteReader::open_room(const RoomId& room, std::size_t recen
     found.state.recent = std::move(*recent);
     found.archived = *archived;
     return found;
+}
+
+/// From the head downwards: times only grow in a room, so the first one out of the window ends it.
+Result<std::vector<engine::Dedupe::Applied>> SqliteReader::recent_sends(
+    const RoomId& room, WallTime since, std::size_t places_max) {
+    SqliteTransaction transaction(*connection_, SqliteConnection::Mode::read);
+    if (!transaction.begun()) return connection_->error();
+    const auto head = read_head(*connection_, head_by_name_, room);
+    if (!head) return head.error();
+    std::vector<engine::Dedupe::Applied> sends;
+    if (!*head) return sends;
+    const std::size_t places = std::min(places_max, recent_sends_max);
+    SqliteQuery query(tail_, (*head)->key, 2 * places);
+    while (query.next()) {
+        const auto message = message_from(query, room);
+        if (!message) return damaged(*connection_);
+        if (message->inserted_at <= since) break;
+        if (message->seq.value + places <= (*head)->seq.value) break;
+        const bool again = !sends.empty() && sends.back().reply.id == message->id;
+        if (auto send = again ? std::nullopt : engine::applied_send(*message))
+            sends.push_back(*std::move(send));
+    }
+    if (!query.ok()) return connection_->error();
+    std::reverse(sends.begin(), sends.end());
+    return sends;
 }
 
 Result<std::vector<MessagePtr>> SqliteReader::backlog(

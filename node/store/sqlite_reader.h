@@ -31,7 +31,10 @@ public:
         const std::string& path, Duration busy_timeout);
 
     Result<HistoryPage> load(const RoomId& room, const HistoryRange& range);
+    Result<MessageId> last_id();
     Result<StoredRoom> open_room(const RoomId& room, std::size_t recent_max);
+    Result<std::vector<engine::Dedupe::Applied>> recent_sends(
+        const RoomId& room, WallTime since, std::size_t places_max);
     Result<std::vector<MessagePtr>> backlog(
         const std::optional<LogPosition>& after, std::size_t limit);
     Result<std::vector<RoomHead>> rooms(std::string_view after, std::size_t limit);
@@ -58,6 +61,7 @@ private:
     SqliteStatement head_by_name_;
     SqliteStatement heads_after_;
     SqliteStatement anchor_;
+    SqliteStatement last_id_;
     SqliteStatement oldest_first_;
     SqliteStatement latest_first_;
     SqliteStatement tail_;

@@ -113,15 +113,13 @@ SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection)
       remove_letter_(*connection_, "DELETE FROM dead_letters WHERE id = ?") {}
 
 Result<Done> SqliteWriter::append(std::span<const MessagePtr> batch) {
-    auto appended = in_transaction([&]() -> Result<Done> {
+    return in_transaction([&]() -> Result<Done> {
         Heads heads;
         for (const auto& message : batch) {
             if (auto done = append_one(*message, heads); !done) return done;
         }
         return store_heads(heads);
     });
-    if (appended || appended.error().reason == Reason::timeout) return appended;
-    return refusal(Reason::room_unavailable, appended.error().detail);
 }
 
 Result<Done> SqliteWriter::truncate(std::span<const LogPosition> archived) {
@@ -185,10 +183,13 @@ Result<Done> SqliteWriter::in_transaction(Body&& body) {
     if (stopped_) return *stopped_;
     SqliteTransaction transaction(*connection_, SqliteConnection::Mode::write);
     if (!transaction.begun()) return connection_->error();
-    if (auto done = body(); !done) return done;
+    if (auto done = body(); !done) {
+        if (connection_->file_damaged()) stopped_ = connection_->error();
+        return done;
+    }
     if (transaction.commit()) return Done{};
     auto error = connection_->error();
-    if (connection_->disk_failed()) {
+    if (connection_->disk_failed() || connection_->file_damaged()) {
         stopped_ = error;
         error.reason = Reason::timeout;
     }

@@ -29,7 +29,7 @@ namespace chatx::node {
 /// When the disk fails while a transaction commits, it cannot be said whether that took place (the
 /// pages may be written and not synced, and a later sync may succeed without them). The writer then
 /// takes nothing more, so that no place in an order is given twice; opening the file again finds
-/// out what it holds.
+/// out what it holds. Nor does it write any further to a file that SQLite finds damaged.
 class SqliteWriter {
 public:
     /// Makes a store in an empty file and draws its id. The file is complete and synced on return.

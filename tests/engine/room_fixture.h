@@ -63,6 +63,14 @@ inline std::vector<MessagePtr> messages_at(std::uint64_t from, std::uint64_t to)
     return messages;
 }
 
+/// Sends that were applied at the places `from` to `to`, with the client ids `c` and the place.
+inline std::vector<Dedupe::Applied> sends_at(std::uint64_t from, std::uint64_t to) {
+    std::vector<Dedupe::Applied> sends;
+    for (std::uint64_t seq = from; seq <= to; ++seq)
+        sends.push_back(*applied_send(*message_at(seq, "c" + std::to_string(seq))));
+    return sends;
+}
+
 inline std::vector<std::uint64_t> seqs_of(const std::vector<MessagePtr>& messages) {
     std::vector<std::uint64_t> seqs;
     seqs.reserve(messages.size());
@@ -180,7 +188,7 @@ public:
 
     RoomFixture() { options.rate_limit.messages_per_sec = 0; }
 
-    void open() { open({first_reign, {}, {}, {}, {}, {}, {}}); }
+    void open() { open({first_reign, {}, {}, {}, {}, {}, {}, {}}); }
 
     void open(RoomState state) { room_.emplace(room_id(), options, chain, std::move(state), now); }
 
@@ -193,6 +201,7 @@ public:
              start_wall,
              {{first_reign, Seq{1}}},
              messages_at(head + 1 - kept, head),
+             {},
              {}});
     }
 

@@ -360,35 +360,6 @@ TEST_CASE("tickets of checks and of loads are never the same") {
 
 // ---- opening and closing ----
 
-TEST_CASE("a retry is recognized after the room was opened anew") {
-    RoomFixture fixture;
-    const std::vector recent = {message_at(1, "old"), message_at(2, "c1")};
-    fixture.open({{1, 2, 0}, Seq{2}, MessageId{200}, start_wall, {}, recent, {}});
-    const auto retry = fixture.send(1, "hello", "c1");
-    REQUIRE(retry.answer<SendReply>(1));
-    CHECK((*retry.answer<SendReply>(1))->seq == Seq{2});
-}
-
-TEST_CASE(
-    "how long a retry is recognized counts from when the message was said, where that is known") {
-    RoomFixture fixture;
-    const auto said = [](Duration ago) {
-        auto message = *message_at(1, "c1");
-        message.inserted_at = start_wall - std::chrono::floor<Wall::duration>(ago);
-        return std::make_shared<const Message>(message);
-    };
-    const auto open = [&](Duration ago) {
-        fixture.open({{1, 2, 0}, Seq{1}, MessageId{100}, start_wall, {}, {said(ago)}, start_wall});
-        return fixture.send(1, "hello", "c1").answer<SendReply>(1).has_value();
-    };
-    CHECK(open(10min - 1ms));
-    CHECK_FALSE(open(10min));
-    CHECK(open(-1h));
-    CHECK(open(9min));
-    fixture.pass(1min);
-    CHECK_FALSE(fixture.send(2, "hello", "c1").answer<SendReply>(2));
-}
-
 TEST_CASE("a room can close when nobody is in it, nothing waits and all is archived") {
     RoomFixture fixture;
     fixture.options.archive = true;
@@ -426,21 +397,6 @@ TEST_CASE("without an archive a room in which something was said stays") {
     CHECK(fixture.room().can_close());
     fixture.say(1);
     CHECK_FALSE(fixture.room().can_close());
-}
-
-TEST_CASE("a room stays while it recognizes retries that its ring no longer shows") {
-    RoomFixture fixture;
-    fixture.options.archive = true;
-    fixture.options.history.messages_max = 2;
-    fixture.open();
-    fixture.send(1, "hello", "c1");
-    fixture.commit();
-    fixture.say(2);
-    fixture.room().on_archived(Seq{3});
-    CHECK_FALSE(fixture.room().can_close());
-    fixture.pass(10min);
-    fixture.tick();
-    CHECK(fixture.room().can_close());
 }
 
 TEST_CASE("a room is idle since it was last used") {

@@ -83,7 +83,7 @@ TEST_CASE("ids and times go on above those of the state") {
     RoomFixture fixture;
     const MessageId last{std::uint64_t{1} << 62};
     const WallTime later = start_wall + 1h;
-    fixture.open({{1, 2, 0}, Seq{7}, last, later, {}, {}, {}});
+    fixture.open({{1, 2, 0}, Seq{7}, last, later, {}, {}, {}, {}});
     fixture.send(1);
     CHECK(fixture.uncommitted().at(0)->id > last);
     CHECK(fixture.uncommitted().at(0)->inserted_at == later);

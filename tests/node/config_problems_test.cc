@@ -262,15 +262,101 @@ TEST_CASE("middlewares exist, and each once") {
         == "chatx.toml:1: middlewares = [\"auth\", \"auth\"]: \"auth\" is there more than once\n");
 }
 
-TEST_CASE("sizes, ports and paths fit each other") {
+TEST_CASE("the largest message fits in a frame of a client and waits for a slow one") {
     CHECK(
-        of_file("message_size_limit = 2000\ninbound_message_limit = 1024\n")
-        == "chatx.toml:1: message_size_limit = 2000: must be at most inbound_message_limit, which "
-           "is 1024\n");
+        of_file("message_size_limit = 50000\n")
+        == "chatx.toml:1: message_size_limit = 50000: a frame with message_size_limit = 50000 "
+           "bytes of content may take 304096, more than inbound_message_limit = 262144\n");
+    CHECK(
+        of_file("inbound_message_limit = 20000\n")
+        == "chatx.toml:1: inbound_message_limit = 20000: a frame with message_size_limit = 4096 "
+           "bytes of content may take 28672, more than inbound_message_limit = 20000\n");
+    CHECK(
+        of_file("message_size_limit = 200000\ninbound_message_limit = 2000000\n")
+        == "chatx.toml:1: message_size_limit = 200000: a frame with message_size_limit = 200000 "
+           "bytes of content may take 1204096, more than limits.outbound_bytes = 1048576\n");
+    CHECK(exit_of(with_file("inbound_message_limit = 28671\n")).status == 8);
+    CHECK(exit_of(with_file("inbound_message_limit = 28672\n")).text == "it runs");
+    CHECK(
+        exit_of(with_file("message_size_limit = 1_048_576\ninbound_message_limit = 16_777_216\n"
+                          "limits.outbound_bytes = 6_295_552\n"))
+            .text
+        == "it runs");
+}
+
+TEST_CASE("a slow client has room for a page of history") {
+    CHECK(
+        of_file("limits.outbound_bytes = 524287\n")
+        == "chatx.toml:1: limits.outbound_bytes = 524287: must be a whole number from 524288 to "
+           "1073741824\n");
+    CHECK(exit_of(with_file("limits.outbound_bytes = 524288\n")).text == "it runs");
+}
+
+TEST_CASE("a silent client has time to answer a ping") {
+    CHECK(
+        of_file("limits.idle_timeout_s = 9\n")
+        == "chatx.toml:1: limits.idle_timeout_s = 9: must be a whole number from 10 to 86400\n");
+    CHECK(exit_of(with_file("limits.idle_timeout_s = 10\n")).text == "it runs");
+}
+
+TEST_CASE("a client that comes back may join its rooms at once") {
+    CHECK(
+        of_file("limits.joins_per_connection = 201\n")
+        == "chatx.toml:1: limits.joins_per_connection = 201: a client that comes back joins "
+           "limits.joins_per_connection = 201 rooms at once, more than limits.frames_burst = "
+           "200\n");
+    CHECK(
+        of_file("limits.frames_burst = 99\n")
+        == "chatx.toml:1: limits.frames_burst = 99: a client that comes back joins "
+           "limits.joins_per_connection = 100 rooms at once, more than limits.frames_burst = 99\n");
+    CHECK(
+        of_file("limits.joins_burst = 99\n")
+        == "chatx.toml:1: limits.joins_burst = 99: a client that comes back joins "
+           "limits.joins_per_connection = 100 rooms at once, more than limits.joins_burst = 99\n");
+    CHECK(
+        exit_of(with_file("limits.frames_burst = 1\nlimits.frames_per_sec = 0\n"
+                          "limits.joins_burst = 1\nlimits.joins_per_sec = 0\n"))
+            .text
+        == "it runs");
+}
+
+TEST_CASE("each event loop may hold a room") {
+    CHECK(
+        of_file("shards = 8\nlimits.rooms = 7\n")
+        == "chatx.toml:1: shards = 8: each of shards = 8 event loops holds at least a room, more "
+           "than limits.rooms = 7\n");
+    CHECK(exit_of(with_file("shards = 8\nlimits.rooms = 8\n")).text == "it runs");
+}
+
+TEST_CASE("a rate limit that nothing applies is refused") {
+    CHECK(
+        of_file("middlewares = [\"auth\"]\nrate_limit.burst = 5\n")
+        == "chatx.toml:2: rate_limit.burst = 5: nothing applies it; add \"rate_limit\" to "
+           "middlewares\n");
+    CHECK(
+        of_file("middlewares = []\nrate_limit.messages_per_sec = 5\n")
+        == "chatx.toml:2: rate_limit.messages_per_sec = 5: nothing applies it; add "
+           "\"rate_limit\" to middlewares\n");
+    CHECK(exit_of(with_file("middlewares = []\nrate_limit.burst = 20\n")).text == "it runs");
+}
+
+TEST_CASE("ports and paths fit each other") {
+    const std::string_view where_clients_connect =
+        "is where clients connect; leave it out, since /metrics is there too\n";
     CHECK(
         of_file("metrics_listen = \"127.0.0.1:4000\"\n")
-        == "chatx.toml:1: metrics_listen = \"127.0.0.1:4000\": is where clients connect; leave it "
-           "out, since /metrics is there too\n");
+        == "chatx.toml:1: metrics_listen = \"127.0.0.1:4000\": "
+               + std::string(where_clients_connect));
+    CHECK(
+        of_file("listen = \"0.0.0.0:4000\"\nmetrics_listen = \"127.0.0.1:4000\"\n")
+        == "chatx.toml:2: metrics_listen = \"127.0.0.1:4000\": "
+               + std::string(where_clients_connect));
+    CHECK(
+        of_file("listen = \"[::1]:4000\"\nmetrics_listen = \"[::]:4000\"\n")
+        == "chatx.toml:2: metrics_listen = \"[::]:4000\": " + std::string(where_clients_connect));
+    CHECK(
+        exit_of(with_file("listen = \"[::1]:4000\"\nmetrics_listen = \"127.0.0.1:4000\"\n")).text
+        == "it runs");
     CHECK(
         of_flags({"--data", std::string(97, 'd')})
         == "--data: data = \"" + std::string(59, 'd')

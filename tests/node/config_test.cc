@@ -55,7 +55,7 @@ TEST_CASE("a file sets keys in sections, as inline tables and with dots") {
 listen = "[::1]:5000"
 rate_limit = { messages_per_sec = 3, burst = 4 }
 limits.rooms = 7
-middlewares = ["auth"]
+middlewares = ["auth", "rate_limit"]
 allowed_origins = ["https://chat.example.org", "http://localhost:8080"]
 delivery_tick_ms = 1_000
 persistence = "none"
@@ -67,7 +67,7 @@ format = "json"
     CHECK(config.listen == Endpoint{"::1", 5000});
     CHECK(config.rate_limit == Config::RateLimit{3, 4});
     CHECK(config.limits.rooms == 7);
-    CHECK(config.middlewares == std::vector<std::string>{"auth"});
+    CHECK(config.middlewares == std::vector<std::string>{"auth", "rate_limit"});
     CHECK(config.allowed_origins.size() == 2);
     CHECK(config.delivery_tick == 1s);
     CHECK(config.log.level == LogLevel::debug);

@@ -3,11 +3,13 @@
 #include "proto/json.h"
 #include "tests/support/local_node.h"
 #include "tests/support/messages.h"
+#include "tests/support/rates.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
@@ -19,6 +21,8 @@
 namespace chatx::test {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 /// A client that is in and out of one room and checks what it hears: a dense stretch behind each
 /// join, no message twice.
@@ -120,7 +124,7 @@ struct Crowd {
         options.rooms.commit = logged ? node::CommitRule::logged : node::CommitRule::at_once;
         options.rooms.room.history.messages_max = 4;
         options.rooms.room.rate_limit.messages_per_sec = 0;
-        options.session.frames.messages_per_sec = 0;
+        options.session.rates = no_limits();
         node.emplace(std::move(options));
         for (int i = 0; i < 6; ++i) {
             const auto shard = static_cast<std::uint16_t>(i % shards);
@@ -170,6 +174,40 @@ bool all_hear_a_dense_stretch(Crowd& crowd, const std::vector<int>& choices) {
 }
 
 }  // namespace
+
+TEST_CASE("a question to the auth adapter without an answer is over after its second") {
+    LocalNode::Options options;
+    options.checks.auth = true;
+    LocalNode node(options);
+    node.hold<node::Authorize>();
+    LocalClient& client = node.connect("ann");
+    node.advance(20ms);
+    client.say(R"(["1","1","room:a","phx_join",{}])");
+    node.advance(950ms);
+    CHECK(client.hear().empty());
+    node.advance(50ms);
+    CHECK(client.hear().size() == 1);
+    CHECK(node.counted(engine::Metric::adapter_timeout) == 1);
+    node.release<node::Authorize>();
+    node.advance(2s);
+    CHECK(client.hear().empty());
+    CHECK(node.counted(engine::Metric::adapter_timeout) == 1);
+}
+
+TEST_CASE("a core is idle until something is handed to it, and behind each run again") {
+    LocalNode node({.rooms = {}, .session = {}, .outbox = {}});
+    node::Core& core = node.core(0);
+    CHECK(core.idle());
+    LocalClient& client = node.connect("ann");
+    client.say(R"([null,"1","phoenix","heartbeat",{}])");
+    CHECK(core.idle());
+    client.say(R"(["1","2","room:a","phx_join",{}])");
+    CHECK_FALSE(core.idle());
+    node.settle();
+    CHECK(core.idle());
+    client.hang_up();
+    CHECK_FALSE(core.idle());
+}
 
 TEST_CASE("every reader hears a dense stretch, whatever the order in which shards work") {
     CHECK(rc::check([] {

@@ -16,15 +16,17 @@ struct Listener final : Subscriber {
 
     void on_authorized(const Authorized& answer) override { answers.push_back(answer.request); }
 
-    void on_event(const RoomEvent& event) override { frames.push_back(event.frame); }
+    void on_event(const EdgeEvent& event) override {
+        frames.emplace_back(event.frame(proto::phoenix::Version::v2).message());
+    }
 
     std::vector<std::uint64_t> replies;
     std::vector<std::uint64_t> answers;
     std::vector<std::string> frames;
 };
 
-RoomEvent event_in(std::string_view room, std::string frame) {
-    return {test::room_named(room), engine::PresenceDiff{}, std::move(frame)};
+RoomEvent event_in(std::string_view room, std::string_view frame) {
+    return {test::room_named(room), engine::PresenceDiff{}, Framed::text(frame)};
 }
 
 engine::Replied reply_to(std::uint64_t connection, std::uint64_t request) {

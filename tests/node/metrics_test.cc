@@ -100,11 +100,16 @@ TEST_CASE("the text has these series") {
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
-    shard.connection_refused();
+    shard.connection_refused(ConnectionLimit::connections);
+    shard.connection_refused(ConnectionLimit::pending_connections_per_ip);
+    shard.count_handshake_refused(HandshakeRefusal::not_an_upgrade);
+    shard.count_handshake_refused(HandshakeRefusal::shutting_down);
     shard.websocket_opened();
     shard.websocket_opened();
     shard.websocket_closed(1001);
     shard.count_websocket_error();
+    shard.count_frame_refused(FrameLimit::frames_per_sec);
+    shard.count_frame_refused(FrameLimit::heartbeats_per_sec);
     shard.count_http_response(200);
     shard.count_http_response(404);
     shard.outbox_changed(500);
@@ -112,6 +117,9 @@ TEST_CASE("the text has these series") {
     shard.count_slow_consumer();
     shard.log_appended(400us);
     shard.log_appended(3ms);
+    shard.store_went_down();
+    shard.store_came_up();
+    shard.store_went_down();
 
     std::string not_zero;
     for (const std::string& line : samples(metrics.render(std::nullopt))) {
@@ -135,10 +143,15 @@ chatx_room_opened_total 1
 chatx_room_closed_total 1
 chatx_connections 1
 chatx_connection_opened_total 2
-chatx_connection_refused_total 1
+chatx_connection_refused_total{limit="connections"} 1
+chatx_connection_refused_total{limit="pending_connections_per_ip"} 1
+chatx_handshake_refused_total{reason="not_an_upgrade"} 1
+chatx_handshake_refused_total{reason="shutting_down"} 1
 chatx_websockets 1
 chatx_websocket_closed_total{code="1001"} 1
 chatx_websocket_error_total 1
+chatx_frame_refused_total{limit="frames_per_sec"} 1
+chatx_frame_refused_total{limit="heartbeats_per_sec"} 1
 chatx_http_response_total{code="2xx"} 1
 chatx_http_response_total{code="4xx"} 1
 chatx_outbox_bytes 400
@@ -155,6 +168,7 @@ chatx_log_append_seconds_bucket{le="1"} 2
 chatx_log_append_seconds_bucket{le="+Inf"} 2
 chatx_log_append_seconds_sum 0.0034
 chatx_log_append_seconds_count 2
+chatx_store_down 1
 chatx_build_info{version="0.1.0"} 1
 process_start_time_seconds 1740830400.25
 )");

@@ -16,6 +16,8 @@ namespace chatx::node {
 
 namespace {
 
+using proto::phoenix::Version;
+
 using test::message_at;
 using test::room_named;
 using test::shared;
@@ -120,10 +122,32 @@ TEST_CASE(
 
 TEST_CASE("a room's event is one frame for all, of the topic of its room") {
     const RoomId room = room_named("a \"b\"");
-    const std::string frame = broadcast_frame(room, engine::Typing{{}, test::user_named("ann")});
-    CHECK(frame.substr(2) == R"([null,null,"room:a \"b\"","typing",{"user_id":"ann"}])");
+    const Framed framed =
+        broadcast_frame(room, engine::Typing{{}, test::user_named("ann")}, Version::v2);
+    CHECK(framed.message() == R"([null,null,"room:a \"b\"","typing",{"user_id":"ann"}])");
+    const std::string_view frame = framed.bytes();
     CHECK(static_cast<unsigned char>(frame[0]) == 0x81);
     CHECK(static_cast<std::size_t>(frame[1]) == frame.size() - 2);
+}
+
+TEST_CASE("an event has the shape of the version it is made for, and a signal is binary") {
+    const RoomId room = room_named("a");
+    const engine::Typing typing{{}, test::user_named("ann")};
+    CHECK(
+        broadcast_frame(room, typing, Version::v1).message()
+        == R"({"event":"typing","payload":{"user_id":"ann"},"ref":null,"topic":"room:a"})");
+    CHECK(
+        broadcast_frame(room, engine::Occupancy{1200}, Version::v2).message()
+        == R"([null,null,"room:a","occupancy",{"count":1200}])");
+    const auto nobody = std::make_shared<const engine::PresenceMap>();
+    CHECK(
+        broadcast_frame(room, engine::PresenceState{nobody}, Version::v2).message()
+        == R"([null,null,"room:a","presence_state",{}])");
+    const engine::Signal signal{{}, test::user_named("ann"), "cursor", std::string("\0\1", 2)};
+    const Framed framed = broadcast_frame(room, signal, Version::v2);
+    CHECK(framed.is_binary());
+    CHECK(framed.message() == std::string("\2\6\6room:acursor\0\1", 17));
+    CHECK(static_cast<unsigned char>(framed.bytes()[0]) == 0x82);
 }
 
 TEST_CASE("presence shows each meta with its fields, and a difference has both sides always") {

@@ -2,10 +2,13 @@
 
 #include "tests/support/local_node.h"
 #include "tests/support/messages.h"
+#include "tests/support/rates.h"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +33,58 @@ bool heard(LocalClient& client, std::string_view part) {
     for (const std::string& frame : client.hear())
         found = found || frame.find(part) != frame.npos;
     return found;
+}
+
+/// A node with a store whose clients may say as much as they like.
+LocalNode::Options talkative() {
+    LocalNode::Options options;
+    options.store = true;
+    options.rooms.room.rate_limit.messages_per_sec = 0;
+    options.session.rates = no_limits();
+    return options;
+}
+
+std::string say_once(std::string_view room, std::uint64_t number) {
+    const std::string text = std::to_string(number);
+    return R"(["1","s","room:)" + std::string(room) + R"(","new_message",{"content":")" + text
+           + R"(","client_id":"c)" + text + R"("}])";
+}
+
+/// Joins room `a` and says messages with the client ids `from` to `to`.
+void say_many(LocalNode& node, std::uint64_t from, std::uint64_t to) {
+    LocalClient& client = node.connect("ann");
+    client.say(join("a"));
+    for (std::uint64_t number = from; number <= to; ++number) {
+        client.say(say_once("a", number));
+        node.settle();
+        (void)client.hear();
+    }
+    client.hang_up();
+    node.settle();
+}
+
+/// The place that a send with this client id gets, or has already.
+std::string reply_to(LocalNode& node, std::uint64_t number) {
+    LocalClient& client = node.connect("ann");
+    client.say(join("a"));
+    node.settle();
+    (void)client.hear();
+    client.say(say_once("a", number));
+    node.settle();
+    std::string reply;
+    for (const std::string& frame : client.hear()) {
+        if (frame.find(R"("phx_reply")") != frame.npos) reply = frame;
+    }
+    client.hang_up();
+    node.settle();
+    return reply;
+}
+
+bool names(const std::string& reply, const Message& message) {
+    return reply.find(
+               R"("id":")" + to_text(message.id) + R"(","seq":)" + std::to_string(message.seq.value)
+               + ",")
+           != reply.npos;
 }
 
 }  // namespace
@@ -194,6 +249,92 @@ TEST_CASE("what the archive has is forgotten by the log") {
     CHECK(node.store().truncated(room_named("a")) == Seq{5});
 }
 
+TEST_CASE("a retry within ten minutes is recognized after a restart, however much was said since") {
+    LocalNode node(talkative());
+    say_many(node, 1, 3000);
+    const auto said = node.store().logged(room_named("a"));
+    REQUIRE(said.size() == 3000);
+    node.restart();
+    CHECK(names(reply_to(node, 1), *said.front()));
+    node.advance(10min - 1s);
+    CHECK(names(reply_to(node, 1), *said.front()));
+    CHECK(node.store().logged(room_named("a")).size() == 3000);
+    node.advance(1s);
+    CHECK(reply_to(node, 1).find(R"("seq":3001,)") != std::string::npos);
+}
+
+TEST_CASE("a retry after ten minutes is a new message, also after a restart") {
+    LocalNode node(talkative());
+    say_many(node, 1, 1);
+    node.advance(1s);
+    say_many(node, 2, 2);
+    node.advance(10min - 1s);
+    node.restart();
+    CHECK(reply_to(node, 2).find(R"("seq":2,)") != std::string::npos);
+    CHECK(reply_to(node, 1).find(R"("seq":3,)") != std::string::npos);
+}
+
+TEST_CASE("a retry is recognized after its room was closed and opened again") {
+    LocalNode node(talkative());
+    say_many(node, 1, 3000);
+    const auto said = node.store().logged(room_named("a"));
+    node.advance(301s);
+    REQUIRE(node.room(room_named("a")) == nullptr);
+    CHECK(names(reply_to(node, 1), *said.front()));
+    CHECK(node.store().logged(room_named("a")).size() == 3000);
+}
+
+TEST_CASE("a clock set back by a restart makes no retry look new, and none last for ever") {
+    LocalNode node(talkative());
+    say_many(node, 1, 1);
+    node.advance(20min);
+    say_many(node, 2, 2);
+    node.set_clock(node.wall() - 1h);
+    node.restart();
+    CHECK(reply_to(node, 2).find(R"("seq":2,)") != std::string::npos);
+    CHECK(reply_to(node, 1).find(R"("seq":3,)") != std::string::npos);
+}
+
+TEST_CASE("after a restart retries are recognized among as many places as are remembered") {
+    auto options = talkative();
+    options.rooms.room.dedupe.entries_max = 3;
+    LocalNode node(options);
+    say_many(node, 1, 3);
+    node.advance(9min);
+    LocalClient& client = node.connect("ann");
+    client.say(join("a"));
+    client.say(say("a", "without a client_id"));
+    node.settle();
+    client.hang_up();
+    node.advance(30s);
+    node.restart();
+    CHECK(reply_to(node, 2).find(R"("seq":2,)") != std::string::npos);
+    CHECK(reply_to(node, 1).find(R"("seq":5,)") != std::string::npos);
+}
+
+TEST_CASE("ids are new after a restart with the clock set back, in every room") {
+    auto options = talkative();
+    options.shards = 3;
+    LocalNode node(options);
+    say_many(node, 1, 300);
+    const MessageId last = node.store().logged(room_named("a")).back()->id;
+    node.set_clock(node.wall() - 24h);
+    node.restart();
+    LocalClient& client = node.connect("ann");
+    std::set<MessageId> ids;
+    for (const std::string_view room : {"b", "c", "d", "e", "f", "g", "h", "i"}) {
+        client.say(join(room));
+        client.say(say(room));
+        client.say(say(room));
+        node.settle();
+        for (const MessagePtr& message : node.store().logged(room_named(room))) {
+            CHECK(message->id > last);
+            CHECK(ids.insert(message->id).second);
+        }
+    }
+    CHECK(ids.size() == 16);
+}
+
 TEST_CASE("rooms are listed in pages, in order of name") {
     LocalNode node({.rooms = {}, .session = {}, .outbox = {}});
     LocalClient& client = node.connect("ann");
@@ -217,7 +358,7 @@ TEST_CASE("each room goes on densely after any appends were lost, whatever is st
         options.store = true;
         options.rooms.commit = node::CommitRule::logged;
         options.rooms.room.rate_limit.messages_per_sec = 0;
-        options.session.frames.messages_per_sec = 0;
+        options.session.rates = no_limits();
         LocalNode node(options);
         LocalClient& client = node.connect("ann");
         client.say(join("a"));

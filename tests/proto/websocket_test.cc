@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -190,6 +192,28 @@ TEST_CASE("an announced length takes no memory") {
     feed(decoder, frame.substr(0, 14 + 100), seen);
     CHECK(seen.empty());
     CHECK(decoder.memory_bytes() < 300);
+}
+
+TEST_CASE("fragments without payload are counted, cut anyhow, unless they end a message") {
+    std::string bytes = client_frame(Opcode::text, {}, false);
+    for (int i = 0; i < 3; ++i)
+        bytes += client_frame(Opcode::continuation, {}, false);
+    bytes += client_frame(Opcode::continuation, "a", false);
+    bytes += client_frame(Opcode::ping, {});
+    bytes += client_frame(Opcode::continuation, {});
+    bytes += client_frame(Opcode::text, {});
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{5}, bytes.size()}) {
+        std::string stream = bytes;
+        Decoder decoder({});
+        std::size_t counted = 0;
+        for (std::size_t at = 0; at < stream.size(); at += piece) {
+            decoder.feed(std::span(stream).subspan(at, std::min(piece, stream.size() - at)));
+            while (decoder.next()) {
+            }
+            counted += decoder.take_empty_fragments();
+        }
+        CHECK(counted == 4);
+    }
 }
 
 TEST_CASE("nothing is heard after a close") {

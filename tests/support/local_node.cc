@@ -16,6 +16,8 @@ std::string heard(const websocket::Event& event) {
     switch (event.kind) {
         case Kind::text:
             return std::string(event.payload);
+        case Kind::binary:
+            return "binary " + std::string(event.payload);
         case Kind::ping:
             return "ping";
         case Kind::pong:
@@ -64,12 +66,12 @@ std::string told(const node::Authorize& question) {
 
 }  // namespace
 
-LocalClient::LocalClient(LocalNode& node, std::uint16_t shard, UserId user)
+LocalClient::LocalClient(LocalNode& node, std::uint16_t shard, node::SessionClient client)
     : node_(node),
       outbox_(node.options_.outbox, node.buffers_, *this),
       from_client_({}),
       to_client_({.role = websocket::Role::client, .message_size_max = std::size_t{1} << 24}) {
-    session_.emplace(node.options_.session, *node.shards_.at(shard), outbox_, std::move(user));
+    session_.emplace(node.options_.session, *node.shards_.at(shard), transport_, std::move(client));
 }
 
 void LocalClient::say(std::string_view frame) {
@@ -84,7 +86,7 @@ void LocalClient::say_bytes(std::string bytes) {
         using Kind = websocket::Event::Kind;
         if (!session_ || session_->closed()) continue;
         if (event->kind == Kind::text) session_->on_text(event->payload, node_.parser_);
-        if (event->kind == Kind::binary) session_->on_binary();
+        if (event->kind == Kind::binary) session_->on_binary(event->payload);
         if (event->kind == Kind::close) session_->close(event->code, {});
         if (event->kind == Kind::failure) session_->close(event->code, event->payload);
     }
@@ -122,13 +124,27 @@ void LocalNode::start_shards() {
         shards_.push_back(std::make_unique<Shard>(
             *this,
             node::RoomHost::Place{
-                .shard = i, .shards = options_.shards, .node = 0, .epoch = epoch}));
+                .shard = i,
+                .shards = options_.shards,
+                .node = 0,
+                .epoch = epoch,
+                .last_id = store_.last_id().value()}));
     }
     links_.resize((options_.shards + std::size_t{1}) * options_.shards);
 }
 
-LocalClient& LocalNode::connect(std::string_view user, std::uint16_t shard) {
-    clients_.push_back(std::make_unique<LocalClient>(*this, shard, UserId::parse(user).value()));
+LocalClient& LocalNode::connect(
+    std::string_view user, std::uint16_t shard, node::SharedTokenBucket* address) {
+    clients_.push_back(std::make_unique<LocalClient>(
+        *this,
+        shard,
+        node::SessionClient{UserId::parse(user).value(), proto::phoenix::Version::v2, address}));
+    return *clients_.back();
+}
+
+LocalClient& LocalNode::connect(std::string_view user, proto::phoenix::Version version) {
+    clients_.push_back(std::make_unique<LocalClient>(
+        *this, 0, node::SessionClient{UserId::parse(user).value(), version, nullptr}));
     return *clients_.back();
 }
 
@@ -169,9 +185,6 @@ void LocalNode::advance(Duration duration) {
         duration -= passed;
         now_ += passed;
         wall_ += std::chrono::duration_cast<Wall::duration>(passed);
-        for (const auto& client : clients_) {
-            if (client->connected()) client->session().tick(now_);
-        }
         for (const auto& shard : shards_)
             perform(*shard, shard->core.tick(now_, wall_));
         settle();
@@ -206,6 +219,11 @@ std::uint64_t LocalNode::counted(engine::Metric metric) const {
     return found == counts_.end() ? 0 : found->second;
 }
 
+std::uint64_t LocalNode::refused(node::FrameLimit limit) const {
+    const auto found = refused_.find(limit);
+    return found == refused_.end() ? 0 : found->second;
+}
+
 void LocalNode::perform(Shard& shard, std::vector<node::ShardAction>& actions) {
     const std::uint16_t self = shard.core.shard();
     for (node::ShardAction& action : actions) {
@@ -236,7 +254,8 @@ void LocalNode::perform(Shard& shard, std::vector<node::ShardAction>& actions) {
 }
 
 void LocalNode::answer(std::uint16_t shard, const node::OpenRoom& question) {
-    auto stored = store_.open_room(question.room, 1024);
+    auto stored =
+        node::open_room_with_sends(store_, question.room, 1024, options_.rooms.room.dedupe, wall_);
     if (!stored) return tell(shard, node::RoomOpened{question.room, stored.error(), {}});
     tell(shard, node::RoomOpened{question.room, std::move(stored->state), stored->archived});
 }

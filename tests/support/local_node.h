@@ -8,6 +8,7 @@
 #include "node/core.h"
 #include "node/gateway/outbox.h"
 #include "node/gateway/session.h"
+#include "node/gateway/websocket_transport.h"
 #include "proto/json.h"
 #include "proto/websocket.h"
 #include "tests/support/memory_store.h"
@@ -35,7 +36,7 @@ class LocalNode;
 /// A client of a LocalNode: speaks frames, as bytes of the WebSocket protocol, and hears frames.
 class LocalClient final : private node::OutboxOwner {
 public:
-    LocalClient(LocalNode& node, std::uint16_t shard, UserId user);
+    LocalClient(LocalNode& node, std::uint16_t shard, node::SessionClient client);
 
     /// Says one frame; the node handles it when it next settles.
     void say(std::string_view frame);
@@ -65,6 +66,7 @@ private:
 
     LocalNode& node_;
     node::Outbox outbox_;
+    node::WebSocketTransport transport_{outbox_};
     proto::websocket::Decoder from_client_;
     proto::websocket::Decoder to_client_;
     std::optional<node::Session> session_;
@@ -117,8 +119,13 @@ public:
     LocalNode& operator=(const LocalNode&) = delete;
     ~LocalNode();
 
-    /// A new client on the given shard; it stays until the node goes.
-    LocalClient& connect(std::string_view user, std::uint16_t shard = 0);
+    /// A new client on the given shard; it stays until the node goes. Of an address it has the
+    /// bucket of frames, which outlives the node.
+    LocalClient& connect(
+        std::string_view user, std::uint16_t shard = 0, node::SharedTokenBucket* address = nullptr);
+
+    /// The same, in a version of the protocol.
+    LocalClient& connect(std::string_view user, proto::phoenix::Version version);
 
     /// Works off everything that can go on without the test.
     void settle();
@@ -128,6 +135,9 @@ public:
 
     /// Lets time pass in ticks, settling after each.
     void advance(Duration duration);
+
+    /// Somebody sets the wall clock.
+    void set_clock(WallTime wall) { wall_ = wall; }
 
     /// Starts anew over the same store, as after a crash; all clients are gone.
     void restart();
@@ -183,6 +193,10 @@ public:
     [[nodiscard]] WallTime wall() const { return wall_; }
 
     [[nodiscard]] std::uint64_t counted(engine::Metric metric) const;
+    [[nodiscard]] std::uint64_t refused(node::FrameLimit limit) const;
+
+    /// From now on the node takes nothing new.
+    void drain() { draining_ = true; }
 
     /// What delivery gave up on.
     [[nodiscard]] std::vector<MessagePtr> given_up() const { return given_up_; }
@@ -196,15 +210,21 @@ private:
 
         void request(node::RoomCommand command) override { core.request(std::move(command)); }
 
-        void authorize(node::Authorize question) override { core.authorize(std::move(question)); }
+        void authorize(node::Authorize question) override {
+            core.authorize(std::move(question), node.now_);
+        }
 
         node::Edge& edge() override { return core.edge(); }
 
         [[nodiscard]] TimePoint now() const override { return node.now_; }
 
+        [[nodiscard]] bool draining() const override { return node.draining_; }
+
         void count(const engine::Event& event) override {
             node.counts_[event.metric] += event.value;
         }
+
+        void count(node::FrameLimit limit) override { ++node.refused_[limit]; }
 
         LocalNode& node;
         SeededEntropy entropy;
@@ -252,6 +272,8 @@ private:
     std::array<bool, std::variant_size_v<Question>> held_{};
     std::vector<std::string> new_questions_;
     std::map<engine::Metric, std::uint64_t> counts_;
+    std::map<node::FrameLimit, std::uint64_t> refused_;
+    bool draining_ = false;
     std::vector<MessagePtr> given_up_;
 };
 

@@ -85,6 +85,32 @@ public:
         return stored;
     }
 
+    Result<MessageId> last_id() override {
+        if (auto error = refusal("last_id")) return *error;
+        const std::lock_guard lock(mutex_);
+        MessageId last;
+        for (const auto& [room, entries] : logged_) {
+            for (const MessagePtr& message : entries)
+                last = std::max(last, message->id);
+        }
+        return last;
+    }
+
+    Result<std::vector<engine::Dedupe::Applied>> recent_sends(
+        const RoomId& room, WallTime since, std::size_t places_max) override {
+        if (auto error = refusal("recent_sends")) return *error;
+        const std::lock_guard lock(mutex_);
+        std::vector<engine::Dedupe::Applied> sends;
+        const auto found = logged_.find(room);
+        if (found == logged_.end()) return sends;
+        for (const MessagePtr& message : found->second) {
+            const bool reached = message->seq.value + places_max > found->second.back()->seq.value;
+            if (!reached || message->inserted_at <= since) continue;
+            if (auto send = engine::applied_send(*message)) sends.push_back(*std::move(send));
+        }
+        return sends;
+    }
+
     Result<std::vector<MessagePtr>> backlog(
         const std::optional<node::LogPosition>& /*after*/, std::size_t /*limit*/) override {
         return std::vector<MessagePtr>{};

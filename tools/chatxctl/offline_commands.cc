@@ -3,8 +3,8 @@
 #include <chatx/errors.h>
 
 #include "node/config.h"
-#include "node/text.h"
 #include "proto/json.h"
+#include "proto/nearest.h"
 #include "tools/chatxctl/text.h"
 
 #include <boost/asio/ip/host_name.hpp>
@@ -109,7 +109,7 @@ ExitCode no_such_reason(const Output& out, const std::string& reason) {
     std::vector<std::string_view> names;
     for (const ReasonInfo& info : all_reasons())
         names.push_back(info.text);
-    const auto near = node::nearest(reason, names);
+    const auto near = proto::nearest(reason, names);
     return out.fail(
         {ExitCode::not_found,
          "there is no reason " + reason

@@ -142,4 +142,12 @@ public:
     virtual Verdict handle(const Draft& draft) = 0;
 };
 
+/// The adapters that decide, as a program hands them to a node. Where one is null, nobody is asked:
+/// everybody may do everything, everything may be said. All of them outlive the node.
+struct Adapters {
+    Auth* auth = nullptr;
+    Moderation* moderation = nullptr;
+    std::vector<Middleware*> middlewares;  // None is null; run where `middlewares` names them.
+};
+
 }  // namespace chatx

@@ -1,6 +1,7 @@
 #include "node/gateway/connection.h"
 
 #include "tests/node/net/net_node.h"
+#include "tests/support/rates.h"
 #include "tests/support/socket_client.h"
 
 #include <doctest/doctest.h>
@@ -16,6 +17,7 @@ namespace chatx::node::test {
 namespace {
 
 using namespace std::chrono_literals;
+using chatx::test::no_limits;
 using chatx::test::SocketClient;
 using proto::websocket::Opcode;
 
@@ -108,7 +110,7 @@ TEST_CASE(
              {get("/", "X: " + std::string(9000, 'x') + "\r\n"), "431"},
              {get("/" + std::string(5000, 'x')), "414"},
              {get("/socket/websocket?vsn=2.0.0"), "400"},
-             {get("/socket/websocket?vsn=1.0.0",
+             {get("/socket/websocket?vsn=3.0.0",
                   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: "
                   "13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
               "403"},
@@ -125,7 +127,11 @@ TEST_CASE(
 
 TEST_CASE("a head that does not come in time ends its connection, whatever trickles in") {
     NetNode node(
-        {.gateway = {.session = {}, .outbox = {}, .head_deadline = 500ms, .allowed_origins = {}},
+        {.gateway =
+             {.session = {.rates = no_limits(), .node = {}},
+              .outbox = {},
+              .head_deadline = 500ms,
+              .allowed_origins = {}},
          .rooms = {},
          .adapters = {},
          .checks = {}});
@@ -249,7 +255,7 @@ TEST_CASE("a client that never reads is cut off while the others hear everything
     NetNode node(
         {.shards = 2,
          .gateway =
-             {.session = {.frames = {.messages_per_sec = 0}, .node = {}},
+             {.session = {.rates = no_limits(), .node = {}},
               .outbox = {.bytes_max = small_outbox},
               .allowed_origins = {}},
          .rooms = unlimited(),
@@ -280,7 +286,7 @@ TEST_CASE("a client that never reads is cut off while the others hear everything
 TEST_CASE("a client that asks without reading is cut off as soon as its answers pass the bound") {
     NetNode node(
         {.gateway =
-             {.session = {},
+             {.session = {.rates = no_limits(), .node = {}},
               .outbox = {.bytes_max = small_outbox, .age_max = 1h},
               .linger = 100ms,
               .allowed_origins = {}},
@@ -295,6 +301,31 @@ TEST_CASE("a client that asks without reading is cut off as soon as its answers 
         CHECK(floods_until_cut(client, question));
     }
     CHECK(node.series("chatx_slow_consumer_cut_total") == 2);
+    CHECK(deserted(node));
+}
+
+TEST_CASE("who floods with pings, pongs or empty fragments is cut off, also inside a message") {
+    NetNode node({.gateway = {}, .rooms = {}, .adapters = {}, .checks = {}});
+    const auto empty = [](Opcode opcode) {
+        std::string bytes;
+        proto::websocket::append_frame(
+            bytes, opcode, {}, {.final = false, .mask = proto::websocket::MaskKey{}});
+        return bytes;
+    };
+    for (const auto& [first, again] : std::vector<std::pair<std::string, std::string>>{
+             {{}, SocketClient::frame({}, Opcode::ping)},
+             {{}, SocketClient::frame("x", Opcode::pong)},
+             {empty(Opcode::text), empty(Opcode::continuation)}}) {
+        SocketClient client(node.port());
+        client.upgrade("ann");
+        std::string flood = first;
+        for (int i = 0; i < 3000; ++i)
+            flood += again;
+        (void)client.say(flood);
+        CHECK(client.hear_until("close") == "close 1008 too many frames");
+        CHECK(client.hear() == "end");
+    }
+    CHECK(node.series("chatx_frame_refused_total{limit=\"heartbeats_per_sec\"}") >= 3 * 1000);
     CHECK(deserted(node));
 }
 

@@ -50,7 +50,8 @@ HttpRequest with_query(std::vector<std::pair<std::string, std::string>> query) {
 
 unsigned status_of(const HttpRequest& request, const std::vector<std::string>& origins = {}) {
     const auto outcome = websocket_handshake(request, {origins});
-    if (const auto* refused = std::get_if<HttpResponse>(&outcome)) return refused->status;
+    if (const auto* refused = std::get_if<HandshakeRefused>(&outcome))
+        return refused->response.status;
     return 101;
 }
 
@@ -119,21 +120,29 @@ TEST_CASE("a key is 16 bytes in base64") {
     }
 }
 
-TEST_CASE("vsn chooses V2 frames or the connection is refused") {
-    CHECK(status_of(with_query({{"vsn", "2.0.0"}})) == 101);
-    CHECK(status_of(with_query({{"vsn", "2.0.1"}})) == 101);
-    CHECK(status_of(with_query({{"a[b]", "1"}, {"user_id", ""}, {"vsn", "2.0.0"}})) == 101);
+TEST_CASE("vsn chooses the version of the frames, or the connection is refused") {
+    using proto::phoenix::Version;
+    const auto version_of = [](const HttpRequest& request) {
+        const auto outcome = websocket_handshake(request, {});
+        REQUIRE(std::holds_alternative<Upgrade>(outcome));
+        return std::get<Upgrade>(outcome).version;
+    };
+    CHECK(version_of(with_query({{"vsn", "2.0.0"}})) == Version::v2);
+    CHECK(version_of(with_query({{"vsn", "2.0.1"}})) == Version::v2);
     CHECK(
-        status_of(with_query({{"vsn", "1.0.0"}, {"vsn", "2.0.0"}}))
-        == 101);  // The last one counts.
+        version_of(with_query({{"a[b]", "1"}, {"user_id", ""}, {"vsn", "2.0.0"}})) == Version::v2);
+    CHECK(version_of(with_query({{"vsn", "1.0.0"}})) == Version::v1);
+    CHECK(version_of(with_query({})) == Version::v1);
+    // The last one counts.
+    CHECK(version_of(with_query({{"vsn", "1.0.0"}, {"vsn", "2.0.0"}})) == Version::v2);
 
-    CHECK(status_of(with_query({})) == 403);  // Missing is V1, which is not spoken here.
     for (const std::string_view vsn :
-         {"1.0.0", "2.1.0", "3.0.0", "2", "2.0", "abc", "", "2.0.0 ", "2.0.0.0"}) {
+         {"1.1.0", "2.1.0", "3.0.0", "2", "2.0", "abc", "", "2.0.0 ", "2.0.0.0"}) {
         INFO(vsn);
         CHECK(status_of(with_query({{"vsn", std::string(vsn)}})) == 403);
     }
     CHECK(status_of(with_query({{"vsn[]", "2.0.0"}})) == 403);
+    CHECK(status_of(with_query({{"vsn", "2.0.0"}, {"vsn[a]", "1"}})) == 403);
 }
 
 TEST_CASE("of subprotocols `phoenix` is chosen, and never the one that carries a token") {
@@ -233,7 +242,35 @@ TEST_CASE("a list of origins is exact, and leaves the own host out") {
 
 TEST_CASE("refusing is cheap: a 403 has no body") {
     const auto outcome = websocket_handshake(with("origin", "null"), {});
-    CHECK(std::get<HttpResponse>(outcome).body.empty());
+    CHECK(std::get<HandshakeRefused>(outcome).response.body.empty());
+}
+
+TEST_CASE("a refusal names its reason") {
+    const auto why = [](const HttpRequest& request) {
+        const auto outcome = websocket_handshake(request, {});
+        return std::get<HandshakeRefused>(outcome).why;
+    };
+    CHECK(why(without("upgrade")) == HandshakeRefusal::not_an_upgrade);
+    CHECK(why(without("sec-websocket-version")) == HandshakeRefusal::not_an_upgrade);
+    CHECK(why(with("origin", "null")) == HandshakeRefusal::origin);
+    CHECK(why(with("sec-websocket-protocol", "graphql")) == HandshakeRefusal::subprotocol);
+    CHECK(why(with_query({{"vsn", "3.0.0"}})) == HandshakeRefusal::vsn);
+}
+
+TEST_CASE("what may be otherwise in a while is answered with when and why, in words of the wire") {
+    const auto refused = [](HandshakeRefusal why) {
+        return to_bytes(refuse_handshake(why).response, false);
+    };
+    CHECK(
+        refused(HandshakeRefusal::too_many_connections)
+        == "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 55\r\nConnection: close\r\n"
+           "Content-Type: application/json\r\nRetry-After: 5\r\n\r\n"
+           R"({"reason":"too_many_connections","retry_after_ms":5000})");
+    const std::string stopping = refused(HandshakeRefusal::shutting_down);
+    CHECK(stopping.starts_with("HTTP/1.1 503 "));
+    CHECK(stopping.find("Retry-After: 5\r\n") != stopping.npos);
+    CHECK(stopping.ends_with(R"({"reason":"shutting_down","retry_after_ms":5000})"));
+    CHECK(refused(HandshakeRefusal::user).starts_with("HTTP/1.1 403 "));
 }
 
 }  // namespace chatx::node

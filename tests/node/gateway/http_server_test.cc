@@ -127,9 +127,11 @@ std::string body_of(const std::string& answer) {
 TEST_CASE("requests of a connection are answered in order, however their bytes come") {
     Bench bench;
     Peer peer(bench);
-    peer.say("GET /a HTTP/1.1\r\n\r\nPOST /b HTTP/1.1\r\nContent-Length: 5\r\n\r\nhe");
+    peer.say(
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: "
+        "5\r\n\r\nhe");
     CHECK(body_of(peer.hear("/a")) == "GET /a \n");
-    peer.say("lloGET /c HTTP/1.1\r\nConnection: close\r\n\r\n");
+    peer.say("lloGET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     const std::string all = peer.hear_all();
     CHECK(all.find("POST /b hello\n") < all.find("GET /c \n"));
     CHECK(all.ends_with("GET /c \n"));
@@ -139,7 +141,7 @@ TEST_CASE("requests of a connection are answered in order, however their bytes c
 TEST_CASE("HEAD is answered without the body") {
     Bench bench;
     Peer peer(bench);
-    peer.say("HEAD /a HTTP/1.1\r\nConnection: close\r\n\r\n");
+    peer.say("HEAD /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     const std::string all = peer.hear_all();
     CHECK(all.find("Content-Length: 9\r\n") != std::string::npos);
     CHECK(body_of(all).empty());
@@ -148,10 +150,10 @@ TEST_CASE("HEAD is answered without the body") {
 TEST_CASE("a head or body beyond a bound is refused and the connection closed") {
     Bench bench({.body_bytes_max = 4});
     const std::pair<std::string, std::string> refused[] = {
-        {"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", "413"},
-        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "501"},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", "413"},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "501"},
         {"nonsense\r\n\r\n", "400"},
-        {"GET / HTTP/1.1\r\na: " + std::string(http_head_bytes_max, 'x'), "431"},
+        {"GET / HTTP/1.1\r\nHost: a\r\na: " + std::string(http_head_bytes_max, 'x'), "431"},
     };
     for (const auto& refusal : refused) {
         CAPTURE(refusal.second);
@@ -160,14 +162,14 @@ TEST_CASE("a head or body beyond a bound is refused and the connection closed") 
         CHECK(peer.hear_all().starts_with("HTTP/1.1 " + refusal.second));
     }
     Peer peer(bench);
-    peer.say("POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nfour");
+    peer.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nfour");
     CHECK(body_of(peer.hear("four")) == "POST / four\n");
 }
 
 TEST_CASE("one connection too many is told so, and a place that is free again is given") {
     Bench bench({.connections_max = 1});
     auto first = std::make_unique<Peer>(bench);
-    first->say("GET /a HTTP/1.1\r\n\r\n");
+    first->say("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     first->hear("/a");
     Peer second(bench);
     CHECK(second.hear_all().starts_with("HTTP/1.1 503"));
@@ -175,16 +177,16 @@ TEST_CASE("one connection too many is told so, and a place that is free again is
     while (bench.server.connection_count() > 0)
         bench.io.run_one_for(5s);
     Peer third(bench);
-    third.say("GET /c HTTP/1.1\r\n\r\n");
+    third.say("GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(third.hear("/c").starts_with("HTTP/1.1 200"));
 }
 
 TEST_CASE("an answer may take its time, and others do not wait for it") {
     Bench bench;
     Peer slow(bench);
-    slow.say("GET /wait HTTP/1.1\r\n\r\n");
+    slow.say("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
     Peer quick(bench);
-    quick.say("GET /a HTTP/1.1\r\n\r\n");
+    quick.say("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(body_of(quick.hear("/a")) == "GET /a \n");
     REQUIRE(bench.handler.release);
     bench.handler.release("now");
@@ -194,7 +196,7 @@ TEST_CASE("an answer may take its time, and others do not wait for it") {
 TEST_CASE("lines come as they are pushed, until they end") {
     Bench bench;
     Peer peer(bench);
-    peer.say("GET /lines HTTP/1.1\r\n\r\n");
+    peer.say("GET /lines HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(peer.hear("\r\n\r\n").find("application/x-ndjson") != std::string::npos);
     REQUIRE(bench.handler.lines != nullptr);
     bench.handler.lines->push("one");
@@ -208,7 +210,7 @@ TEST_CASE("lines come as they are pushed, until they end") {
 TEST_CASE("a client that goes ends its lines at once") {
     Bench bench;
     Peer peer(bench);
-    peer.say("GET /lines HTTP/1.1\r\n\r\n");
+    peer.say("GET /lines HTTP/1.1\r\nHost: a\r\n\r\n");
     peer.hear("\r\n\r\n");
     REQUIRE(bench.handler.lines != nullptr);
     peer.hang_up();
@@ -220,7 +222,7 @@ TEST_CASE("a client that goes ends its lines at once") {
 TEST_CASE("a client that does not finish its request is cut") {
     Bench bench({.request_max = 10ms});
     Peer peer(bench);
-    peer.say("GET / HTTP/1.1\r\n");
+    peer.say("GET / HTTP/1.1\r\nHost: a\r\n");
     CHECK(peer.hear_all().empty());
     CHECK(peer.closed());
 }
@@ -228,9 +230,9 @@ TEST_CASE("a client that does not finish its request is cut") {
 TEST_CASE("stopping ends waiting requests, lines and silent connections, then says so") {
     Bench bench;
     Peer waiting(bench);
-    waiting.say("GET /wait HTTP/1.1\r\n\r\n");
+    waiting.say("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
     Peer reading(bench);
-    reading.say("GET /lines HTTP/1.1\r\n\r\n");
+    reading.say("GET /lines HTTP/1.1\r\nHost: a\r\n\r\n");
     reading.hear("\r\n\r\n");
     Peer silent(bench);
     bench.io.poll();

@@ -65,7 +65,7 @@ TEST_CASE("a head is taken, refused or waited for") {
         {"get / HTTP/1.1\r\nHost: a\r\n\r\n", 200},
         {"PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n", 200},
         {"GET / HTTP/1.0\r\n\r\n", 200},
-        {"GET / HTTP/1.1\r\n\r\n", 200},
+        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 200},  // Of an address without a name.
         {"GET / HTTP/1.1\r\nhost:a\r\n\r\n", 200},
         {"GET / HTTP/1.1\r\nHOST:\t a \t\r\n\r\n", 200},
         {"GET / HTTP/1.1\r\nHost: a\r\nX:\r\n\r\n", 200},
@@ -109,6 +109,8 @@ TEST_CASE("a head is taken, refused or waited for") {
         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"sv, 400},  // A TLS hello.
 
         // The headers.
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nX-Host: a\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", 400},

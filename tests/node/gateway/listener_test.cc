@@ -79,6 +79,32 @@ TEST_CASE(
     CHECK(fourth.read_to_end().ends_with("GET /x"));
 }
 
+TEST_CASE("clients that say nothing are so many; one that speaks makes room for the next") {
+    NetNode node(
+        {.gateway = {},
+         .rooms = {},
+         .admission = {.pending_max = 2},
+         .adapters = {},
+         .checks = {}});
+    SocketClient first(node.port());
+    SocketClient second(node.port());
+    REQUIRE(second.say("GET / HTTP/1.1\r\nHo"));
+    CHECK(eventually([&] { return node.admission().pending_count() == 2; }));
+    SocketClient third(node.port());
+    CHECK(third.read_to_end().empty());
+    CHECK(node.series("chatx_connection_refused_total{limit=\"pending_connections\"}") == 1);
+    REQUIRE(second.say("st: a\r\n\r\n"));
+    second.read_until("GET /");
+    SocketClient fourth(node.port());
+    REQUIRE(fourth.say(request));
+    CHECK(fourth.read_to_end().ends_with("GET /x"));
+    first.close();
+    second.close();
+    fourth.close();
+    CHECK(deserted(node));
+    CHECK(node.admission().pending_count() == 0);
+}
+
 TEST_CASE("without descriptors new clients wait, and are served when there are some again") {
     NetNode node({.gateway = {}, .rooms = {}, .adapters = {}, .checks = {}});
     SocketClient before(node.port());

@@ -42,6 +42,20 @@ TEST_CASE("health is told always, readiness only while clients are taken") {
     CHECK(pages.answer(request_for("/readyz")).status == 503);
 }
 
+TEST_CASE("while the store is down the node is not ready, and says why") {
+    Bench bench;
+    Pages pages({}, bench.metrics);
+    pages.set_ready(true);
+    pages.set_store_down(true);
+    const HttpResponse answer = pages.answer(request_for("/readyz"));
+    CHECK(answer.status == 503);
+    CHECK(answer.body.find("store") != std::string::npos);
+    CHECK_FALSE(pages.ready());
+    CHECK(pages.answer(request_for("/healthz")).status == 200);
+    pages.set_store_down(false);
+    CHECK(pages.answer(request_for("/readyz")).status == 200);
+}
+
 TEST_CASE("metrics are on this port unless they have one of their own") {
     Bench bench;
     const HttpResponse shown = Pages({}, bench.metrics).answer(request_for("/metrics"));

@@ -26,13 +26,19 @@ public:
 
     void request(RoomCommand command) override { node_.core(0).request(std::move(command)); }
 
-    void authorize(Authorize question) override { node_.core(0).authorize(std::move(question)); }
+    void authorize(Authorize question) override {
+        node_.core(0).authorize(std::move(question), node_.now());
+    }
 
     Edge& edge() override { return node_.core(0).edge(); }
 
     [[nodiscard]] TimePoint now() const override { return node_.now(); }
 
+    [[nodiscard]] bool draining() const override { return false; }
+
     void count(const engine::Event& /*event*/) override {}
+
+    void count(FrameLimit /*limit*/) override {}
 
 private:
     LocalNode& node_;

@@ -37,12 +37,14 @@ public:
             .connections_per_address_max = 10,
             .connections_per_user_max = 1000};
         AdapterPool::Options adapters;
-        CheckAdapters checks;
+        Adapters checks;
         std::function<HttpResponse(const HttpRequest&)> page = echo;
+        LogLevel log = LogLevel::error;
     };
 
     explicit NetNode(Options options)
-        : metrics_({.shards = options.shards, .version = "test", .started_at = {}}),
+        : log_({.level = options.log, .now = monotonic_now, .out = &lines_}),
+          metrics_({.shards = options.shards, .version = "test", .started_at = {}}),
           adapters_(options.adapters),
           admission_(options.admission) {
         const auto chain = engine::Chain::build(
@@ -55,7 +57,12 @@ public:
         for (std::uint16_t i = 0; i < options.shards; ++i) {
             shards_.push_back(std::make_unique<Shard>(
                 Shard::Options{
-                    .place = {.shard = i, .shards = options.shards, .node = 0, .epoch = {0, 1, 0}},
+                    .place =
+                        {.shard = i,
+                         .shards = options.shards,
+                         .node = 0,
+                         .epoch = {0, 1, 0},
+                         .last_id = {}},
                     .rooms = options.rooms,
                     .chain = std::get<engine::Chain>(chain),
                     .gateway = options.gateway},
@@ -148,6 +155,11 @@ public:
 
     [[nodiscard]] Logger& log() { return log_; }
 
+    /// What shard 0 has logged so far.
+    [[nodiscard]] std::string log_lines() {
+        return on(0, [this](Shard&) { return lines_.str(); });
+    }
+
     [[nodiscard]] Listener& listener() { return *listener_; }
 
 private:
@@ -158,7 +170,7 @@ private:
     }
 
     std::ostringstream lines_;
-    Logger log_{{.level = LogLevel::error, .now = monotonic_now, .out = &lines_}};
+    Logger log_;
     Metrics metrics_;
     AdapterPool adapters_;
     Admission admission_;

@@ -1,6 +1,7 @@
 #include "node/net/shard.h"
 
 #include "tests/node/net/net_node.h"
+#include "tests/support/rates.h"
 #include "tests/support/socket_client.h"
 
 #include <doctest/doctest.h>
@@ -19,6 +20,7 @@ namespace chatx::node::test {
 namespace {
 
 using namespace std::chrono_literals;
+using chatx::test::no_limits;
 using chatx::test::SocketClient;
 
 constexpr std::string_view join = R"(["1","1","room:a","phx_join",{}])";
@@ -41,6 +43,16 @@ struct MoodyModeration final : Moderation {
     std::latch hang{1};
 };
 
+struct HangingAuth final : Auth {
+    Result<Done> authorize(
+        const UserId& /*user*/, const RoomId& /*room*/, AuthAction /*action*/) override {
+        hang.wait();
+        return Done{};
+    }
+
+    std::latch hang{1};
+};
+
 struct MoodyAuth final : Auth {
     Result<Done> authorize(const UserId& user, const RoomId& /*room*/, AuthAction action) override {
         if (user.text() == "throws") throw std::runtime_error("moody");
@@ -58,7 +70,7 @@ TEST_CASE("adapters that throw or hang cost their message and nothing else") {
         {.gateway = {},
          .rooms = {},
          .adapters = {.threads = 2, .queue_max = 10},
-         .checks = {.auth = nullptr, .moderation = &moderation, .custom = {}}});
+         .checks = {.auth = nullptr, .moderation = &moderation, .middlewares = {}}});
     SocketClient client(node.port());
     client.upgrade("ann");
     REQUIRE(client.say(SocketClient::frame(join)));
@@ -82,7 +94,7 @@ TEST_CASE("an adapter pool that is full refuses the check") {
         {.gateway = {},
          .rooms = {},
          .adapters = {.threads = 1, .queue_max = 1},
-         .checks = {.auth = nullptr, .moderation = &moderation, .custom = {}}});
+         .checks = {.auth = nullptr, .moderation = &moderation, .middlewares = {}}});
     SocketClient client(node.port());
     client.upgrade("ann");
     REQUIRE(client.say(SocketClient::frame(join)));
@@ -102,7 +114,7 @@ TEST_CASE("the auth adapter decides over joins and sends, and throwing refuses")
          .gateway = {},
          .rooms = {},
          .adapters = {},
-         .checks = {.auth = &auth, .moderation = nullptr, .custom = {}}});
+         .checks = {.auth = &auth, .moderation = nullptr, .middlewares = {}}});
     for (const auto& [user, answer] :
          {std::pair<std::string, std::string>{"stranger", "unauthorized"},
           {"throws", "adapter_error"},
@@ -118,6 +130,27 @@ TEST_CASE("the auth adapter decides over joins and sends, and throwing refuses")
     listener.hear_until("presence_state");
     REQUIRE(listener.say(SocketClient::frame(message("hi"))));
     CHECK(listener.hear_until(R"("2","room:a")").find("read_only") != std::string::npos);
+}
+
+TEST_CASE("an auth adapter that hangs costs a join its second and hardly more") {
+    HangingAuth auth;
+    NetNode node(
+        {.gateway = {},
+         .rooms = {},
+         .adapters = {.threads = 1, .queue_max = 10},
+         .checks = {.auth = &auth, .moderation = nullptr, .middlewares = {}}});
+    SocketClient client(node.port());
+    client.upgrade("ann");
+    for (int i = 0; i < 2; ++i) {
+        const TimePoint asked = monotonic_now();
+        REQUIRE(client.say(SocketClient::frame(join)));
+        CHECK(client.hear_until("phx_reply").find(R"("adapter_error")") != std::string::npos);
+        const Duration took = monotonic_now() - asked;
+        CHECK(took >= 1s);
+        CHECK(took < 1500ms);  // Tells in steps of 50 ms; the rest is for a busy machine.
+    }
+    CHECK(node.series("chatx_adapter_timeout_total{adapter=\"auth\"}") == 2);
+    auth.hang.count_down();
 }
 
 TEST_CASE("a shard stops although its timer is due at that very moment") {
@@ -150,9 +183,7 @@ TEST_CASE("messages of all shards meet in one room and reach every one in the sa
     NetNode node(
         {.shards = 3,
          .gateway =
-             {.session = {.frames = {.messages_per_sec = 0}, .node = {}},
-              .outbox = {},
-              .allowed_origins = {}},
+             {.session = {.rates = no_limits(), .node = {}}, .outbox = {}, .allowed_origins = {}},
          .rooms = {},
          .adapters = {},
          .checks = {}});

@@ -57,7 +57,9 @@ public:
                     [this](std::string_view what, const Error& /*error*/) {
                         const std::lock_guard lock(mutex_);
                         failures.emplace_back(what);
-                    }});
+                    },
+                .down = [this](const Error& error) { turn("down: " + error.detail); },
+                .up = [this] { turn("up"); }});
     }
 
     Bench(const Bench&) = delete;
@@ -82,6 +84,13 @@ public:
         return {shard, std::get<What>(std::move(message))};
     }
 
+    /// Waits until the log was told to be down or up so often, and returns what was said.
+    std::vector<std::string> turns(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        REQUIRE(changed_.wait_for(lock, 10s, [&] { return turns_.size() >= count; }));
+        return turns_;
+    }
+
     /// Holds the writer up, so that what is handed over meanwhile comes to it together.
     std::shared_ptr<std::latch> pause_writer() {
         auto reached = std::make_shared<std::latch>(1);
@@ -100,9 +109,16 @@ public:
     std::optional<StoreWorker> worker;
 
 private:
+    void turn(std::string what) {
+        const std::lock_guard lock(mutex_);
+        turns_.push_back(std::move(what));
+        changed_.notify_all();
+    }
+
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::pair<std::uint16_t, ShardMessage>> answers_;
+    std::vector<std::string> turns_;
 };
 
 Error broken() {
@@ -314,7 +330,75 @@ TEST_CASE("stopping does not wait for a store that has failed for good") {
     });
     bench.worker->append(0, message_ptr(room_a, 1));
     bench.worker->stop();
-    CHECK(bench.failures.size() >= 2);
+    CHECK(bench.turns(1) == std::vector<std::string>{"down: broken"});
+    CHECK(bench.failures.empty());
+}
+
+TEST_CASE("a log that takes neither entries nor a new epoch is down until it does, told once") {
+    std::atomic<bool> works = false;
+    std::atomic<int> tries = 0;
+    Bench bench([&](std::string_view call, auto) -> std::optional<Error> {
+        if (works) return std::nullopt;
+        if (call == "begin_epoch") ++tries;
+        return broken();
+    });
+    bench.worker->append(0, message_ptr(room_a, 1));
+    bench.worker->append(1, message_ptr(room_b, 1));
+    CHECK(bench.turns(1) == std::vector<std::string>{"down: broken"});
+    bench.worker->save(0, SaveBatch{1, {message_ptr(room_a, 1)}});
+    CHECK_FALSE(bench.answer<BatchSaved>().second.result);
+    while (tries < 3)
+        std::this_thread::yield();
+    works = true;
+    CHECK(bench.turns(2) == std::vector<std::string>{"down: broken", "up"});
+    (void)bench.answer<AppendFailed>();
+    (void)bench.answer<AppendFailed>();
+    bench.worker->stop();
+    CHECK(bench.turns(2).size() == 2);
+    CHECK(bench.failures.empty());
+}
+
+TEST_CASE("a failure after which the log goes on is told, and the log is not down") {
+    std::atomic<bool> works = false;
+    Bench bench([&](std::string_view call, auto) -> std::optional<Error> {
+        if (call == "append" && !works) return broken();
+        return std::nullopt;
+    });
+    const auto go = bench.pause_writer();
+    for (const std::string_view room : {"a", "b", "c"})
+        bench.worker->append(0, message_ptr(room_named(room), 1));
+    go->count_down();
+    for (int room = 0; room < 3; ++room)
+        (void)bench.answer<AppendFailed>();
+    bench.worker->stop();
+    CHECK(bench.turns(0).empty());
+    CHECK(bench.failures == std::vector<std::string>{"appending to the log"});
+}
+
+TEST_CASE("where entries are tried until the log has them, it is down as long as it takes none") {
+    std::atomic<bool> works = false;
+    Bench bench(
+        [&](std::string_view call, auto) -> std::optional<Error> {
+            if (call == "append" && !works) return broken();
+            return std::nullopt;
+        },
+        true);
+    bench.worker->append(0, message_ptr(room_a, 1));
+    bench.worker->append(0, message_ptr(room_b, 1));
+    CHECK(bench.turns(1) == std::vector<std::string>{"down: broken"});
+    works = true;
+    CHECK(bench.turns(2) == std::vector<std::string>{"down: broken", "up"});
+    CHECK(bench.answer<Committed>().second.messages.size() == 1);
+}
+
+TEST_CASE("one room whose entries do not follow does not make the log down") {
+    Bench bench({}, true);
+    bench.worker->append(0, message_ptr(room_b, 7));
+    bench.worker->append(0, message_ptr(room_a, 1));
+    (void)bench.answer<Committed>();
+    bench.worker->stop();
+    CHECK(bench.turns(0).empty());
+    CHECK(bench.failures == std::vector<std::string>{"appending to the log"});
 }
 
 TEST_CASE("reading does not wait for writing") {

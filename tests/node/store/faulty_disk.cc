@@ -42,6 +42,7 @@ int close_file(sqlite3_file* file) {
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+    if (active->full()) return SQLITE_FULL;
     const std::string copy(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
     active->written(*shim(file)->path, static_cast<std::size_t>(offset), copy);
     return forward<&sqlite3_io_methods::xWrite>(file, bytes, size, offset);

@@ -2,6 +2,7 @@
 
 #include <chatx/entropy.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +16,7 @@ namespace chatx::node::test {
 
 /// A disk that loses its power or fails: SQLite's default file layer for the life of this object.
 /// It writes through to the real files, and remembers for each what a disk would surely hold: what
-/// was synced. One at a time; one thread at a time.
+/// was synced. One at a time; one thread at a time, apart from `fail_syncs` and `fill`.
 class FaultyDisk {
 public:
     FaultyDisk();
@@ -25,6 +26,11 @@ public:
 
     /// From now on every sync fails (or works again).
     void fail_syncs(bool fail) { syncs_fail_ = fail; }
+
+    /// From now on there is no space for a write (or there is again).
+    void fill(bool full) { full_ = full; }
+
+    [[nodiscard]] bool full() const { return full_; }
 
     /// Puts into `to` what a power cut now would leave of the files in `from`: all that was synced,
     /// and of each later write nothing, all, or the beginning, in sectors of 512 bytes, as
@@ -62,7 +68,8 @@ private:
     static void apply(std::string& image, const Write& write, std::size_t bytes);
 
     std::map<std::string, File> files_;
-    bool syncs_fail_ = false;
+    std::atomic<bool> syncs_fail_ = false;
+    std::atomic<bool> full_ = false;
     std::function<void()> open_hook_;
 };
 

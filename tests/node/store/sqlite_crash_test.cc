@@ -180,7 +180,8 @@ TEST_CASE("when the disk fails to commit, the outcome is unknown and nothing mor
     disk.fail_syncs(false);
     const auto refused = store->append(messages(lobby, 2, 2, Epoch{0, 2, 0}));
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().reason == Reason::room_unavailable);
+    CHECK(refused.error().reason == Reason::adapter_error);
+    CHECK(contains(refused.error().detail, "the disk failed"));
     CHECK_FALSE(store->begin_epoch(noon));
     CHECK_FALSE(store->save(messages(lobby, 1, 1)));
     CHECK(read_room(*store, lobby).state.seq == Seq{1});

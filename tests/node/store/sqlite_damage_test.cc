@@ -63,6 +63,7 @@ struct Contents {
     std::vector<RoomHead> heads;
     std::vector<RoomHead> opened;
     std::vector<Message> letters;
+    std::vector<engine::Dedupe::Applied> sends;
 
     bool operator==(const Contents&) const = default;
 };
@@ -81,7 +82,9 @@ std::optional<Contents> read_all(SqliteStore& store) {
     for (const auto& name : {lobby, kitchen}) {
         const auto page = store.load(name, {{}, Seq{0}, {}, history_page_max});
         const auto room = store.open_room(name, 1000);
-        if (!page || !room) return std::nullopt;
+        const auto sends = store.recent_sends(name, WallTime::min(), 1000);
+        if (!page || !room || !sends) return std::nullopt;
+        all.sends.insert(all.sends.end(), sends->begin(), sends->end());
         for (const auto& message : values(page->messages))
             all.history.push_back(message);
         for (const auto& message : values(room->state.recent))
@@ -159,6 +162,34 @@ TEST_CASE("records of a file too large to be checked whole are refused when they
     CHECK(store->load(lobby, {{}, Seq{12}, {}, 40}));
     CHECK_FALSE(store->open_room(lobby, 100));
     CHECK(store->open_room(kitchen, 100));
+    CHECK_FALSE(store->recent_sends(lobby, noon, 100));
+    CHECK(store->recent_sends(lobby, noon, 20));
+}
+
+TEST_CASE("a file that SQLite finds damaged while it writes is written to no more") {
+    const ScratchDirectory scratch;
+    auto store = open_store(scratch.path());
+    REQUIRE(store->append(messages(lobby, 1, 2000)) == done);
+    REQUIRE(store->append(messages(kitchen, 1, 1)) == done);
+    store.reset();
+    const auto path = scratch.path() / "chatx.db";
+    auto bytes = read_file(path);
+    const auto last = bytes.find("words 2000");
+    REQUIRE(last != std::string::npos);
+    constexpr std::size_t page_bytes = 4096;
+    std::fill_n(bytes.begin() + static_cast<long>(last / page_bytes * page_bytes), 64, '\xFF');
+    write_file(path, bytes);
+
+    SqliteStore::Options options;
+    options.limits.check_bytes_max = 0;
+    store = open_store(scratch.path(), options);
+    const auto damaged = store->append(messages(lobby, 2001, 2001));
+    REQUIRE_FALSE(damaged);
+    CHECK(contains(damaged.error().detail, "damaged: stop the node"));
+    CHECK_FALSE(store->append(messages(kitchen, 2, 2)));
+    CHECK_FALSE(store->begin_epoch(noon));
+    CHECK_FALSE(store->append(messages(room_named("elsewhere"), 1, 1)));
+    CHECK(store->rooms("", 10)->size() == 2);
 }
 
 TEST_CASE("damage to the write-ahead log after a crash never shows what was not said") {

@@ -207,7 +207,7 @@ TEST_CASE("a writer that another program keeps out says so after a bounded wait"
     REQUIRE(sqlite3_exec(shell, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
     const auto appended = store->append(messages(lobby, 1, 1));
     REQUIRE_FALSE(appended);
-    CHECK(appended.error().reason == Reason::room_unavailable);
+    CHECK(appended.error().reason == Reason::adapter_error);
     CHECK(contains(appended.error().detail, "held by another program"));
     CHECK(store->load(lobby, {}));
     sqlite3_close(shell);

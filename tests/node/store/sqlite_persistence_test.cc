@@ -77,7 +77,7 @@ TEST_CASE("a full disk refuses a batch, keeps what was there, and goes on when t
     }
     REQUIRE_FALSE(saved);
     CHECK(stored > 20);
-    CHECK(saved.error().reason == Reason::room_unavailable);
+    CHECK(saved.error().reason == Reason::adapter_error);
     CHECK(contains(saved.error().detail, "no space left"));
     CHECK(read_room(*store, lobby).state.seq == Seq{stored});
     CHECK_FALSE(store->save(messages(room_named("other"), 1, 200)));
