@@ -24,7 +24,7 @@ Duration interval_of(double tokens_per_sec) {
 
 }  // namespace
 
-TokenRate::TokenRate(const Options& options)
+TokenRate::TokenRate(Options options)
     : interval_(interval_of(options.tokens_per_sec)),
       capacity_(rounded_up(
           std::max(options.burst, 1.0) * static_cast<double>(interval_.count()), capacity_max)) {}

@@ -15,7 +15,7 @@ public:
         double burst = 20;  // Tokens of a full bucket, at least 1. It fills within ten years.
     };
 
-    explicit TokenRate(const Options& options);
+    explicit TokenRate(Options options);
 
     [[nodiscard]] bool unlimited() const { return interval_ == Duration::zero(); }
 
