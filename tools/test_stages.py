@@ -47,6 +47,7 @@ class Tally:
 
     def __init__(self, name):
         self.name, self.passed, self.failed, self.started = name, 0, 0, time.monotonic()
+        self.summary = ''  # Shown behind the counts, also when all is well.
         self.path = LOGS / (re.sub(r'\W+', '-', name) + '.log')
         self.log = self.path.open('w')
 
@@ -183,7 +184,7 @@ def running_node(tally, binary):
 
 
 def need_chatxd(tally, preset):
-    tally.build(preset, 'chatxd')
+    tally.build(preset, 'chatxd', 'chatxctl')
     return ROOT / f'build/{preset}/bin/chatxd'
 
 
@@ -216,9 +217,12 @@ def stage_tidy(tally):
 def stage_clients(tally, preset='asan'):
     install_clients(tally)
     binary = need_chatxd(tally, preset)
+    table = LOGS / 'clients.txt'
+    table.unlink(missing_ok=True)
     with running_node(tally, binary) as url:
-        env = {'CHATX_URL': url, 'CHATXD': str(binary)}
+        env = {'CHATX_URL': url, 'CHATXD': str(binary), 'CHATX_TABLE': str(table)}
         run_node(tally, 'clients', sorted(glob.glob(f'{CLIENTS}/*.test.mjs')), env)
+    tally.summary = table.read_text() if table.exists() else ''
 
 
 def stage_browser(tally):
@@ -278,6 +282,8 @@ def run_stage(name):
     print(f'{tally.passed} passed, {tally.failed} failed, {tally.seconds:.0f} s')
     if tally.failed:
         tally.show()
+    if tally.summary:
+        print(tally.summary, end='', flush=True)
     return tally
 
 

@@ -243,6 +243,7 @@ export class Wire {
     wire.frames = [];
     wire.webSocket = new WebSocket(`${mount(url)}/websocket?user_id=${encodeURIComponent(user)}&vsn=${vsn}`);
     wire.closed = once(wire.webSocket, 'close').then(([code]) => (wire.closeCode = code));
+    wire.closed.catch(() => {});  // It never opened: `open` fails.
     wire.webSocket.on('message', (data) => wire.frames.push(JSON.parse(data.toString())));
     wire.webSocket.on('error', () => {});  // A close follows.
     await once(wire.webSocket, 'open');
