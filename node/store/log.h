@@ -67,9 +67,12 @@ public:
     virtual ~Log() = default;
 
     /// Stores all entries of the batch or none, and returns `Done` when they survive a power cut.
-    /// An entry is taken only right behind the head of its room and under an epoch not below the
-    /// head's, so that a batch queued behind a failed one makes no hole. Errors:
-    /// `room_unavailable`, an entry does not follow, and nothing was stored; `timeout`, the disk
+    /// An entry is taken right behind the head of its room and under an epoch not below the head's,
+    /// so that a batch queued behind a failed one makes no hole. Behind the head comes what the
+    /// archive had before the log did (a head is the last place of either): an entry that one of
+    /// them has already, with its epoch and id, counts as taken; another one is taken late, if it
+    /// is of the head's epoch and its place is free in both. Errors: `room_unavailable`, an entry
+    /// neither follows nor belongs behind, and nothing was stored; `timeout`, the disk
     /// failed while committing: the entries may turn up after a restart, and nothing more is taken
     /// before it; any other, the store could not, and nothing was stored.
     virtual Result<Done> append(std::span<const MessagePtr> batch) = 0;
@@ -94,9 +97,9 @@ public:
     virtual Result<StoredRoom> open_room(const RoomId& room, std::size_t recent_max) = 0;
 
     /// The sends with a `client_id` among the last `places_max` places of a room, those inserted
-    /// after `since`, oldest first: what `RoomState::sends` wants, from log and archive. A message
-    /// that is a dead letter, and so in neither, is missing. Looks no further back than the first
-    /// message of `since` or earlier, and than `recent_sends_max` places.
+    /// after `since`, oldest first: what `RoomState::sends` wants, from log, archive and the dead
+    /// letters of the archive. Looks no further back than the first message of `since` or earlier,
+    /// and than `recent_sends_max` places.
     virtual Result<std::vector<engine::Dedupe::Applied>> recent_sends(
         const RoomId& room, WallTime since, std::size_t places_max) = 0;
 

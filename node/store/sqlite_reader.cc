@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 namespace chatx::node {
@@ -63,6 +64,10 @@ SqliteReader::SqliteReader(std::unique_ptr<SqliteConnection> connection)
           "(?, ?)"
           " ORDER BY room, seq LIMIT ?"),
       letters_after_(*connection_, "SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?"),
+      letters_of_room_(
+          *connection_,
+          "SELECT * FROM dead_letters WHERE room = ? AND seq > ? AND target = ?"
+          " ORDER BY seq DESC LIMIT ?"),
       letter_by_id_(*connection_, "SELECT * FROM dead_letters WHERE id = ?"),
       letter_count_(*connection_, "SELECT count(*) FROM dead_letters") {}
 
@@ -118,18 +123,20 @@ Result<std::vector<engine::Dedupe::Applied>> SqliteReader::recent_sends(
     std::vector<engine::Dedupe::Applied> sends;
     if (!*head) return sends;
     const std::size_t places = std::min(places_max, recent_sends_max);
+    const Seq after{(*head)->seq.value - std::min<std::uint64_t>(places, (*head)->seq.value)};
     SqliteQuery query(tail_, (*head)->key, 2 * places);
     while (query.next()) {
         const auto message = message_from(query, room);
         if (!message) return damaged(*connection_);
         if (message->inserted_at <= since) break;
-        if (message->seq.value + places <= (*head)->seq.value) break;
+        if (message->seq <= after) break;
         const bool again = !sends.empty() && sends.back().reply.id == message->id;
         if (auto send = again ? std::nullopt : engine::applied_send(*message))
             sends.push_back(*std::move(send));
     }
     if (!query.ok()) return connection_->error();
     std::reverse(sends.begin(), sends.end());
+    if (auto added = add_dead_sends(sends, room, since, after); !added) return added.error();
     return sends;
 }
 
@@ -245,8 +252,8 @@ Result<std::vector<engine::EpochStart>> SqliteReader::epochs_of(std::int64_t roo
 
 /// An entry may be in the log and in the archive at once, hence two rows for each place wanted. A
 /// hole ends the tail: a dead letter may be missing in the archive. But no entry of the log stands
-/// below a hole, since the log is truncated up to where the archive is done: there the hole is
-/// damage.
+/// below a hole, since the log is truncated up to where the archive is done, and a room is opened
+/// when all its entries are in the log: there the hole is damage.
 Result<std::vector<MessagePtr>> SqliteReader::tail_of(
     const RoomId& room, const SqliteHead& head, std::size_t recent_max) {
     const auto size_max = std::min(recent_max, recent_messages_max);
@@ -268,6 +275,31 @@ Result<std::vector<MessagePtr>> SqliteReader::tail_of(
     if (!query.ok()) return connection_->error();
     std::reverse(tail.begin(), tail.end());
     return tail;
+}
+
+/// A dead letter may be in the archive too, when it was replayed and not removed yet.
+Result<Done> SqliteReader::add_dead_sends(
+    std::vector<engine::Dedupe::Applied>& sends, const RoomId& room, WallTime since, Seq after) {
+    const std::size_t alive = sends.size();
+    const auto target = to_text(engine::DeliveryTarget::persistence);
+    SqliteQuery query(
+        letters_of_room_, room.text(), clamped(after.value), target, recent_sends_max);
+    while (query.next()) {
+        const auto letter = letter_from(query);
+        if (!letter) return damaged(*connection_);
+        if (letter->message->inserted_at <= since) continue;
+        if (auto send = engine::applied_send(*letter->message)) sends.push_back(*std::move(send));
+    }
+    if (!query.ok()) return connection_->error();
+    if (sends.size() == alive) return Done{};
+    const auto place = [](const engine::Dedupe::Applied& send) {
+        return std::tie(send.reply.seq, send.reply.epoch, send.reply.id);
+    };
+    std::ranges::sort(sends, {}, place);
+    const auto again =
+        std::ranges::unique(sends, {}, [](const auto& send) { return send.reply.id; });
+    sends.erase(again.begin(), again.end());
+    return Done{};
 }
 
 Result<Seq> SqliteReader::archived_upto(const SqliteHead& head) {

@@ -54,6 +54,8 @@ private:
     Result<std::vector<engine::EpochStart>> epochs_of(std::int64_t room_key);
     Result<std::vector<MessagePtr>> tail_of(
         const RoomId& room, const SqliteHead& head, std::size_t recent_max);
+    Result<Done> add_dead_sends(
+        std::vector<engine::Dedupe::Applied>& sends, const RoomId& room, WallTime since, Seq after);
     Result<Seq> archived_upto(const SqliteHead& head);
     Result<std::vector<MessagePtr>> backlog_from(std::int64_t room_key, Seq seq, std::size_t limit);
 
@@ -69,6 +71,7 @@ private:
     SqliteStatement epochs_;
     SqliteStatement backlog_;
     SqliteStatement letters_after_;
+    SqliteStatement letters_of_room_;
     SqliteStatement letter_by_id_;
     SqliteStatement letter_count_;
 };

@@ -101,6 +101,14 @@ CREATE TABLE dead_letters(
     reply_to INTEGER,
     checksum INTEGER NOT NULL
 ) STRICT;
+
+CREATE INDEX dead_letters_by_room ON dead_letters(room, seq);
+)";
+
+/// What version 1 lacked.
+constexpr auto upgrade = R"(
+CREATE INDEX dead_letters_by_room ON dead_letters(room, seq);
+PRAGMA user_version = 2;
 )";
 
 Error refusal(const SqliteConnection& connection, const std::string& detail) {
@@ -158,7 +166,7 @@ Result<Done> check_version(SqliteConnection& connection) {
     }
     const auto version = read_integer(connection, "PRAGMA user_version");
     if (!version) return version.error();
-    if (*version == sqlite_schema_version) return Done{};
+    if (*version == 1 || *version == sqlite_schema_version) return Done{};
     return refusal(
         connection,
         "has schema version " + std::to_string(*version) + ", this program knows "
@@ -176,6 +184,16 @@ Result<Done> check_schema(SqliteConnection& connection) {
     if (!found) return found.error();
     if (*expected == *found) return Done{};
     return refusal(connection, "its tables were changed by somebody else: restore a backup");
+}
+
+Result<Done> bring_up_to_date(SqliteConnection& connection) {
+    const auto version = read_integer(connection, "PRAGMA user_version");
+    if (!version) return version.error();
+    if (*version == sqlite_schema_version) return Done{};
+    SqliteTransaction transaction(connection, SqliteConnection::Mode::write);
+    if (!transaction.begun() || !connection.run(upgrade) || !transaction.commit())
+        return connection.error();
+    return Done{};
 }
 
 /// SQLite opens a file that it may not write for reading, without an error.
@@ -212,7 +230,7 @@ Result<Done> create_schema(SqliteConnection& connection) {
 }
 
 Result<Done> prepare_connection(SqliteConnection& connection, const SqliteLimits& limits) {
-    for (auto* check : {check_version, check_schema, check_writable}) {
+    for (auto* check : {check_version, check_writable, bring_up_to_date, check_schema}) {
         if (auto checked = check(connection); !checked) return checked;
     }
     if (auto checked = check_pages(connection, limits); !checked) return checked;

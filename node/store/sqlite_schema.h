@@ -10,7 +10,7 @@ namespace chatx::node {
 
 /// The version of the schema that this program writes. A newer one is refused, so that an old
 /// program never damages what it does not know.
-inline constexpr std::int64_t sqlite_schema_version = 1;
+inline constexpr std::int64_t sqlite_schema_version = 2;
 
 /// How the writer treats the file.
 struct SqliteLimits {
@@ -24,7 +24,8 @@ struct SqliteLimits {
 Result<Done> create_schema(SqliteConnection& connection);
 
 /// Checks that a database is ours, of our version and undamaged as far as is cheap, then sets up
-/// the connection that writes: write-ahead log, every commit synced.
+/// the connection that writes: write-ahead log, every commit synced. A database of version 1 is
+/// brought to version 2 first; a program of that time then refuses it.
 ///
 /// What is checked: the header, the application id, the version, that the schema is word for word
 /// that of the version (a foreign trigger would run with our rights), and in small files every page

@@ -41,6 +41,13 @@ bool insert_message(SqliteStatement& statement, std::int64_t room_key, const Mes
     return query.done();
 }
 
+Error does_not_follow(const Message& message, const SqliteHead& head) {
+    return refusal(
+        Reason::room_unavailable,
+        "the log of the room ends at " + std::to_string(head.seq.value) + ", entry "
+            + std::to_string(message.seq.value) + " does not follow");
+}
+
 SqliteIdentity draw_identity(Entropy& entropy) {
     SqliteIdentity identity;
     std::uint64_t bits = 0;
@@ -95,6 +102,11 @@ SqliteWriter::SqliteWriter(std::unique_ptr<SqliteConnection> connection)
           " FROM epochs WHERE room = ?1 ORDER BY lineage DESC, counter DESC, node DESC LIMIT 1 "
           "OFFSET ?2)"),
       append_(*connection_, "INSERT INTO log VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      at_place_(
+          *connection_,
+          "SELECT id FROM log WHERE room = ?1 AND seq = ?2"
+          " UNION ALL SELECT id FROM messages"
+          " WHERE room = ?1 AND seq = ?2 AND lineage = ?3 AND counter = ?4 AND node = ?5"),
       truncate_(
           *connection_,
           "DELETE FROM log WHERE room = (SELECT key FROM rooms WHERE name = ?) AND seq <= ?"),
@@ -208,12 +220,8 @@ Result<Done> SqliteWriter::append_one(const Message& message, Heads& heads) {
     const auto found = head_of(message.room, heads);
     if (!found) return found.error();
     auto& head = **found;
-    if (message.seq != head.row.seq.next()) {
-        return refusal(
-            Reason::room_unavailable,
-            "the log of the room ends at " + std::to_string(head.row.seq.value) + ", entry "
-                + std::to_string(message.seq.value) + " does not follow");
-    }
+    if (message.seq <= head.row.seq) return append_late(message, head.row);
+    if (message.seq != head.row.seq.next()) return does_not_follow(message, head.row);
     if (message.epoch < head.row.epoch) {
         return refusal(
             Reason::room_unavailable,
@@ -222,6 +230,24 @@ Result<Done> SqliteWriter::append_one(const Message& message, Heads& heads) {
     }
     if (!insert_message(append_, head.row.key, message)) return connection_->error();
     return raise_head(head, message);
+}
+
+/// The archive was saved to before the log took the entry, and raised the head.
+Result<Done> SqliteWriter::append_late(const Message& message, const SqliteHead& head) {
+    const auto& epoch = message.epoch;
+    bool taken = false;
+    {
+        SqliteQuery query(
+            at_place_, head.key, message.seq.value, epoch.lineage, epoch.counter, epoch.node);
+        while (query.next()) {
+            if (query.bits(0) == message.id.value) return Done{};
+            taken = true;
+        }
+        if (!query.ok()) return connection_->error();
+    }
+    if (taken || epoch != head.epoch) return does_not_follow(message, head);
+    if (!insert_message(append_, head.key, message)) return connection_->error();
+    return note_epoch(head.key, epoch, message.seq);
 }
 
 /// Rows may come late and out of order, when dead letters are replayed; the head only goes up.

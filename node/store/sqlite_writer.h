@@ -64,6 +64,7 @@ private:
     Result<Done> in_transaction(Body&& body);
     Result<Done> store_identity(const SqliteIdentity& identity);
     Result<Done> append_one(const Message& message, Heads& heads);
+    Result<Done> append_late(const Message& message, const SqliteHead& head);
     Result<Done> save_one(const Message& message, Heads& heads);
     Result<Done> check_saved(const Message& message, std::int64_t room_key);
     Result<TouchedHead*> head_of(const RoomId& room, Heads& heads);
@@ -84,6 +85,7 @@ private:
     SqliteStatement store_epoch_;
     SqliteStatement forget_epochs_;
     SqliteStatement append_;
+    SqliteStatement at_place_;
     SqliteStatement truncate_;
     SqliteStatement save_;
     SqliteStatement saved_;

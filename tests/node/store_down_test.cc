@@ -1,4 +1,5 @@
 #include "node/server.h"
+#include "node/store/sqlite_connection.h"
 #include "tests/node/config_support.h"
 #include "tests/node/store/faulty_disk.h"
 #include "tests/support/scratch_directory.h"
@@ -6,8 +7,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -23,6 +26,9 @@ using chatx::test::SocketClient;
 class StoringServer {
 public:
     StoringServer() : server_(configuration(), log_) { REQUIRE_FALSE(server_.start()); }
+
+    /// The file that its messages are in.
+    [[nodiscard]] std::string file() const { return directory_.path() / "chatx.db"; }
 
     [[nodiscard]] std::uint16_t port() const {
         const std::string url = server_.url();
@@ -119,6 +125,35 @@ TEST_CASE("a node whose disk failed says that it is not ready and why, once") {
     CHECK(server.lines_with("the store takes nothing; the node is not ready until it does") == 1);
     CHECK(server.lines_with("the disk failed") == 1);
     CHECK(server.lines_with("start the node again") == 1);
+}
+
+TEST_CASE("a file that another program holds stops no node, however many rooms are spoken in") {
+    constexpr int rooms = 20;
+    const auto frame = [](int room, std::string_view event, std::string_view payload) {
+        return SocketClient::frame(
+            R"(["1","2","room:)" + std::to_string(room) + R"(",")" + std::string(event) + R"(",)"
+            + std::string(payload) + "]");
+    };
+    std::optional<StoringServer> server(std::in_place);
+    SocketClient ann(server->port());
+    ann.upgrade("ann");
+    for (int room = 0; room < rooms; ++room) {
+        REQUIRE(ann.say(frame(room, "phx_join", "{}")));
+        ann.hear_until("presence_state");
+    }
+    const auto holder =
+        SqliteConnection::open(server->file(), SqliteConnection::Mode::write, Duration::zero());
+    REQUIRE(holder);
+    REQUIRE((*holder)->run("BEGIN IMMEDIATE"));
+    const TimePoint began = monotonic_now();
+    for (int room = 0; room < rooms; ++room)
+        REQUIRE(ann.say(frame(room, "new_message", R"({"content":"hi"})")));
+    (void)server->wait_ready("503");
+    CHECK(monotonic_now() - began < std::chrono::seconds(7));
+
+    const TimePoint asked = monotonic_now();
+    server.reset();
+    CHECK(monotonic_now() - asked < std::chrono::seconds(10));
 }
 
 }  // namespace chatx::node

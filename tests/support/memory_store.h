@@ -39,13 +39,17 @@ public:
             auto head = heads.try_emplace(message->room, head_of(message->room)).first;
             const Seq last = head->second == nullptr ? Seq{} : head->second->seq;
             const Epoch epoch = head->second == nullptr ? Epoch{} : head->second->epoch;
+            if (message->seq <= last && has(*message)) continue;
             if (message->seq != last.next() || message->epoch < epoch) {
                 return Reason::room_unavailable;
             }
             head->second = message.get();
         }
-        for (const MessagePtr& message : batch)
-            logged_[message->room].push_back(message);
+        for (const MessagePtr& message : batch) {
+            const Message* head = head_of(message->room);
+            if (head == nullptr || message->seq > head->seq)
+                logged_[message->room].push_back(message);
+        }
         return Done{};
     }
 
@@ -222,6 +226,15 @@ private:
     std::optional<Error> refusal(
         std::string_view call, std::span<const MessagePtr> batch = {}) const {
         return fails ? fails(call, batch) : std::nullopt;
+    }
+
+    /// Whether the log ever had this entry.
+    [[nodiscard]] bool has(const Message& message) const {
+        const auto found = logged_.find(message.room);
+        return found != logged_.end()
+               && std::ranges::any_of(found->second, [&](const MessagePtr& entry) {
+                      return entry->seq == message.seq && entry->id == message.id;
+                  });
     }
 
     const Message* head_of(const RoomId& room) const {

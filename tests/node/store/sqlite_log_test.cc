@@ -23,6 +23,13 @@ std::vector<MessagePtr> joined(
     return first;
 }
 
+/// Said at a place that another message has.
+MessagePtr another_at(std::uint64_t seq, Epoch epoch) {
+    auto message = message_at(lobby, seq, epoch);
+    message.id = MessageId{~message.id.value};
+    return shared(message);
+}
+
 void check_refused(const Result<Done>& appended) {
     REQUIRE_FALSE(appended);
     CHECK(appended.error().reason == Reason::room_unavailable);
@@ -81,8 +88,9 @@ TEST_CASE("an entry that does not follow the head refuses its whole batch") {
     const auto store = open_store(scratch.path());
     REQUIRE(store->append(messages(lobby, 1, 2, second_reign)) == done);
     check_refused(store->append(messages(lobby, 4, 4, second_reign)));  // A hole.
-    check_refused(store->append(messages(lobby, 2, 2, second_reign)));  // A place that is taken.
-    check_refused(store->append(messages(lobby, 3, 3, first_reign)));   // An earlier reign.
+    check_refused(
+        store->append(std::array{another_at(2, second_reign)}));       // A place that is taken.
+    check_refused(store->append(messages(lobby, 3, 3, first_reign)));  // An earlier reign.
     check_refused(store->append(messages(kitchen, 2, 2, second_reign)));
     check_refused(store->append(messages(kitchen, 0, 0, second_reign)));
     check_refused(store->append(std::vector{message_ptr(kitchen, 1), message_ptr(kitchen, 3)}));
@@ -103,10 +111,50 @@ TEST_CASE("a batch queued behind a refused one makes no hole") {
     CHECK(store->append(messages(lobby, 2, 2, second_reign)) == done);
 }
 
+TEST_CASE("an entry that log or archive has already counts as appended") {
+    const ScratchDirectory scratch;
+    const auto store = open_store(scratch.path());
+    const auto entries = messages(lobby, 1, 5);
+    REQUIRE(store->append(std::span(entries).first(2)) == done);
+    CHECK(store->append(std::span(entries).first(3)) == done);
+    REQUIRE(store->save(entries) == done);  // Ahead of the log, up to 5.
+    REQUIRE(store->truncate(std::array{LogPosition{lobby, Seq{5}}}) == done);
+    CHECK(store->append(std::span(entries).subspan(3)) == done);
+    const auto room = read_room(*store, lobby);
+    CHECK(values(room.state.recent) == values(entries));
+    CHECK(room.archived == Seq{5});
+    CHECK(store->append(messages(lobby, 6, 6)) == done);
+}
+
+TEST_CASE("what the archive passed over comes into the log late, in its own reign alone") {
+    const ScratchDirectory scratch;
+    auto store = open_store(scratch.path());
+    REQUIRE(store->append(messages(lobby, 1, 2, first_reign)) == done);
+    const auto entries = messages(lobby, 3, 6, second_reign);
+    REQUIRE(store->save(std::array{entries[0], entries[3]}) == done);
+    check_refused(store->append(messages(lobby, 4, 4, first_reign)));
+    check_refused(store->append(messages(lobby, 4, 4, Epoch{0, 3, 0})));
+    REQUIRE(store->append(entries) == done);
+    check_refused(store->append(std::array{another_at(4, second_reign)}));
+    for (int start = 0; start < 2; ++start) {
+        const auto room = read_room(*store, lobby);
+        CHECK(
+            values(room.state.recent)
+            == values(joined(messages(lobby, 1, 2, first_reign), entries)));
+        CHECK(
+            room.state.epochs
+            == std::vector<engine::EpochStart>{{first_reign, Seq{1}}, {second_reign, Seq{3}}});
+        store.reset();
+        store = open_store(scratch.path());
+    }
+    CHECK(store->append(messages(lobby, 7, 7, second_reign)) == done);
+}
+
 TEST_CASE("truncation forgets entries and keeps the head, also when nothing is left") {
     const ScratchDirectory scratch;
     auto store = open_store(scratch.path());
     REQUIRE(store->append(joined(messages(lobby, 1, 5), messages(kitchen, 1, 2))) == done);
+    REQUIRE(store->save(std::array{message_ptr(lobby, 1)}) == done);
     REQUIRE(
         store->truncate(
             std::array{LogPosition{lobby, Seq{3}}, LogPosition{room_named("nowhere"), Seq{9}}})
@@ -124,7 +172,7 @@ TEST_CASE("truncation forgets entries and keeps the head, also when nothing is l
     CHECK(room.state.seq == Seq{5});
     CHECK(room.state.epochs.size() == 1);
     CHECK(room.archived == Seq{5});
-    check_refused(store->append(messages(lobby, 1, 1)));
+    check_refused(store->append(std::array{another_at(1, first_reign)}));
     CHECK(store->append(messages(lobby, 6, 6)) == done);
 }
 

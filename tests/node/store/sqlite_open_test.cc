@@ -32,6 +32,16 @@ void run_sql(const fs::path& file, const char* sql) {
     sqlite3_close(handle);
 }
 
+std::int64_t run_sql_for_number(const fs::path& file, const char* sql) {
+    auto connection =
+        SqliteConnection::open(file.string(), SqliteConnection::Mode::read, Duration::zero());
+    REQUIRE(connection);
+    SqliteStatement statement(**connection, sql);
+    SqliteQuery query(statement);
+    REQUIRE(query.next());
+    return query.integer(0);
+}
+
 void overwrite(const fs::path& file, std::streamoff offset, std::string_view bytes) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekp(offset);
@@ -77,10 +87,20 @@ TEST_CASE("a store in use is refused, naming the process") {
 TEST_CASE("a schema from a newer program is refused and left as it is") {
     const ScratchDirectory scratch;
     open_store(scratch.path()).reset();
+    run_sql(scratch.path() / "chatx.db", "PRAGMA user_version = 3");
+    CHECK(contains(refusal(scratch.path()), "has schema version 3, this program knows 2"));
     run_sql(scratch.path() / "chatx.db", "PRAGMA user_version = 2");
-    CHECK(contains(refusal(scratch.path()), "has schema version 2, this program knows 1"));
-    run_sql(scratch.path() / "chatx.db", "PRAGMA user_version = 1");
     open_store(scratch.path()).reset();
+}
+
+TEST_CASE("a store of version 1 is brought up to date and keeps what it has") {
+    const ScratchDirectory scratch;
+    REQUIRE(open_store(scratch.path())->save(messages(lobby, 1, 3)) == done);
+    run_sql(
+        scratch.path() / "chatx.db", "DROP INDEX dead_letters_by_room; PRAGMA user_version = 1");
+    for (int start = 0; start < 2; ++start)
+        CHECK(open_store(scratch.path())->load(lobby, {})->messages.size() == 3);
+    CHECK(run_sql_for_number(scratch.path() / "chatx.db", "PRAGMA user_version") == 2);
 }
 
 TEST_CASE("a database of another program is refused and left as it is") {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chatx::node {
@@ -32,6 +33,15 @@ std::vector<MessagePtr> each_second(std::uint64_t first, std::uint64_t last) {
     for (auto seq = first; seq <= last; ++seq)
         said.push_back(said_at(seq, std::chrono::seconds(seq)));
     return said;
+}
+
+DeadLetter letter_of(MessagePtr message) {
+    DeadLetter letter;
+    letter.message = std::move(message);
+    letter.error = "adapter_error: broken";
+    letter.attempts = 6;
+    letter.failed_at = noon;
+    return letter;
 }
 
 std::vector<std::string> client_ids(const Result<std::vector<engine::Dedupe::Applied>>& sends) {
@@ -101,16 +111,23 @@ TEST_CASE("recent sends are looked for among so many places, also those without 
     CHECK(among(std::numeric_limits<std::size_t>::max()).size() == 7);
 }
 
-TEST_CASE("recent sends are found below a hole that dead letters left in the archive") {
+TEST_CASE("recent sends are those of dead letters too, each once") {
     const ScratchDirectory scratch;
     const auto store = open_store(scratch.path());
     const auto entries = each_second(1, 4);
     REQUIRE(store->append(entries) == done);
     REQUIRE(store->save(std::vector{entries[0], entries[1], entries[3]}) == done);
     REQUIRE(store->truncate(std::array{LogPosition{lobby, Seq{4}}}) == done);
+    REQUIRE(
+        store->add(std::array{letter_of(entries[2]), letter_of(entries[1]), letter_of(entries[2])})
+        == Result<std::size_t>(3));
+    REQUIRE(store->add(std::array{letter_of(said_at(3, 3s, kitchen))}));
     CHECK(
         client_ids(store->recent_sends(lobby, noon, 100))
-        == Names{"client-1", "client-2", "client-4"});
+        == Names{"client-1", "client-2", "client-3", "client-4"});
+    CHECK(client_ids(store->recent_sends(lobby, noon, 2)) == Names{"client-3", "client-4"});
+    CHECK(client_ids(store->recent_sends(lobby, noon, 1)) == Names{"client-4"});
+    CHECK(client_ids(store->recent_sends(lobby, noon + 3s, 100)) == Names{"client-4"});
 }
 
 TEST_CASE("a room never heard of has no recent sends") {
