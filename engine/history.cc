@@ -60,7 +60,7 @@ History::History(const Options& options, Start start)
     for (const auto& message : ring_)
         note_epoch({message->epoch, message->seq});
     std::erase_if(epochs_, [&](const EpochStart& earlier) {
-        return earlier.epoch >= start.epoch || earlier.first > head_.next();
+        return earlier.epoch > start.epoch || earlier.first > head_.next();
     });
     note_epoch({start.epoch, head_.next()});
     evict();

@@ -30,6 +30,7 @@ Room::Room(
     RoomId id, const RoomOptions& options, const Chain& chain, RoomState state, TimePoint now)
     : id_(std::move(id)),
       options_(options),
+      last_ticket_(state.tickets_before),
       sends_(
           send_options(options),
           chain,
@@ -181,7 +182,7 @@ bool Room::can_close() const {
     const bool brought_back =
         !remembered || head().value - remembered->value < options_.dedupe.entries_max;
     return audience_.size() == 0 && loads_.empty() && sends_.queue_size() == 0 && kept_elsewhere
-           && brought_back;
+           && brought_back && sends_.rates_full();
 }
 
 void Room::advance(LoadingJoin join, CatchUp::Next next, Step& step) {

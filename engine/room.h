@@ -56,14 +56,16 @@ struct RoomOptions {
 /// `entries_max` places: their retries are recognized, so that none makes a second message, also
 /// after the room was closed or its owner started anew. How old they are is told by the wall clock.
 struct RoomState {
-    Epoch epoch;  // The reign that begins; larger than every earlier one.
-    Seq seq;      // The head.
+    Epoch
+        epoch;  // The reign that begins, larger than every earlier one; or the last one, going on.
+    Seq seq;    // The head.
     MessageId last_id;
     WallTime last_inserted_at;
     std::vector<EpochStart> epochs;      // Earlier reigns, oldest first.
     std::vector<MessagePtr> recent;      // The tail of the order, ending at the head; may be empty.
     std::vector<Dedupe::Applied> sends;  // Oldest first.
     WallTime opened_at;                  // The present; if it is earlier, `last_inserted_at` is.
+    Ticket tickets_before = 0;           // Tickets are larger: so none is of an earlier object.
 };
 
 /// One room at its owner: a state machine that proposes entries and applies committed ones.
@@ -139,7 +141,8 @@ public:
     [[nodiscard]] std::optional<TimePoint> deadline() const;
 
     /// Nobody is in the room, nothing waits, all of it is in the archive (or nothing was ever
-    /// said), and the retries it recognizes are those that `RoomState::sends` would bring back.
+    /// said), the retries it recognizes are those that `RoomState::sends` would bring back, and
+    /// nobody would be allowed to send more for its being opened anew.
     [[nodiscard]] bool can_close() const;
 
     /// When the room was last used: the last call other than `tick` and `on_archived`.
@@ -198,7 +201,7 @@ private:
 
     RoomId id_;
     const RoomOptions& options_;
-    Ticket last_ticket_ = 0;
+    Ticket last_ticket_;
     SendPipeline sends_;
     Audience audience_;
     History history_;

@@ -77,6 +77,9 @@ public:
 
     [[nodiscard]] std::size_t queue_size() const { return queue_.size(); }
 
+    /// Nobody has sent so lately that a pipeline that begins now would allow more.
+    [[nodiscard]] bool rates_full() const { return limiter_.bucket_count() == 0; }
+
     /// The oldest message whose retries are recognized.
     [[nodiscard]] std::optional<Seq> oldest_remembered() const { return dedupe_.oldest_seq(); }
 

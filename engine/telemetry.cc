@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, metric_count> names = {
     "dedupe_hit",
     "room_opened",
     "room_closed",
+    "room_crashed",
 };
 
 }  // namespace

@@ -26,9 +26,10 @@ enum class Metric : std::uint8_t {
     dedupe_hit,
     room_opened,
     room_closed,
+    room_crashed,  // It threw, and was ended for that.
 };
 
-inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::room_closed) + 1;
+inline constexpr std::size_t metric_count = static_cast<std::size_t>(Metric::room_crashed) + 1;
 
 /// The name of a metric, such as `message_sent`.
 std::string_view to_text(Metric metric);

@@ -8,24 +8,25 @@
 
 namespace chatx::node {
 
-AdapterCalls::AdapterCalls(const engine::Chain& chain, const Adapters& adapters, Logger& log)
-    : chain_(chain), adapters_(adapters), log_(log) {
-    for (const engine::Stage& stage : chain.stages()) {
+AdapterCalls::AdapterCalls(engine::Chain chain, Adapters adapters)
+    : chain_(std::move(chain)), adapters_(std::move(adapters)) {
+    for (const engine::Stage& stage : chain_.stages()) {
         const auto named =
-            std::ranges::find(adapters.middlewares, stage.name, [](const Middleware* middleware) {
+            std::ranges::find(adapters_.middlewares, stage.name, [](const Middleware* middleware) {
                 return middleware->name();
             });
-        custom_.push_back(named == adapters.middlewares.end() ? nullptr : *named);
+        custom_.push_back(named == adapters_.middlewares.end() ? nullptr : *named);
     }
 }
 
-std::optional<Verdict> AdapterCalls::check(std::size_t stage, const Draft& draft) const {
+AdapterAnswer<Verdict> AdapterCalls::check(std::size_t stage, const Draft& draft) const {
     const engine::Stage& asked = chain_.at(stage);
     switch (asked.kind) {
         case engine::Stage::Kind::auth: {
-            const auto allowed = authorize(draft.user, draft.room, AuthAction::send);
-            if (!allowed) return std::nullopt;
-            return *allowed ? Verdict::pass() : Verdict::reject(allowed->error());
+            auto allowed = authorize(draft.user, draft.room, AuthAction::send);
+            if (auto* failure = std::get_if<AdapterFailure>(&allowed)) return std::move(*failure);
+            const auto& answer = std::get<Result<Done>>(allowed);
+            return answer ? Verdict::pass() : Verdict::reject(answer.error());
         }
         case engine::Stage::Kind::moderation:
             return contained(
@@ -37,35 +38,38 @@ std::optional<Verdict> AdapterCalls::check(std::size_t stage, const Draft& draft
         case engine::Stage::Kind::rate_limit:
             break;  // The room's own; never asked here.
     }
-    return std::nullopt;
+    return AdapterFailure{asked.name, "handle", "the program has no adapter of this name"};
 }
 
-std::optional<Result<Done>> AdapterCalls::authorize(
+AdapterAnswer<Result<Done>> AdapterCalls::authorize(
     const UserId& user, const RoomId& room, AuthAction action) const {
-    auto answer = contained(
+    auto outcome = contained(
         "auth", to_text(action), [&] { return adapters_.auth->authorize(user, room, action); });
-    if (!answer || *answer) return answer;
+    const auto* answer = std::get_if<Result<Done>>(&outcome);
+    if (answer == nullptr || *answer) return outcome;
     return Result<Done>(engine::presentable(answer->error()));
 }
 
 template <class Call>
 auto AdapterCalls::contained(std::string_view adapter, std::string_view operation, Call&& call)
-    const -> std::optional<decltype(call())> {
+    -> AdapterAnswer<decltype(call())> {
+    AdapterFailure failure{std::string(adapter), std::string(operation), {}};
     try {
         return call();
     } catch (const std::exception& exception) {
         const char* what = exception.what();
-        log_failure(adapter, operation, what == nullptr ? "" : what);
+        failure.what =
+            std::string_view(what == nullptr ? "" : what).substr(0, log_value_size_max + 1);
     } catch (...) {
-        log_failure(adapter, operation, "what it threw says nothing of itself");
+        failure.what = "what it threw says nothing of itself";
     }
-    return std::nullopt;  // What that means is for whoever asked.
+    return failure;
 }
 
-void AdapterCalls::log_failure(
-    std::string_view adapter, std::string_view operation, std::string_view what) const {
-    log_.error(
-        "an adapter failed", {{"adapter", adapter}, {"operation", operation}, {"error", what}});
+void log_failure(Logger& log, const AdapterFailure& failure) {
+    log.error(
+        "an adapter failed",
+        {{"adapter", failure.adapter}, {"operation", failure.operation}, {"error", failure.what}});
 }
 
 }  // namespace chatx::node

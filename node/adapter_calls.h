@@ -8,39 +8,51 @@
 #include "node/log.h"
 
 #include <cstddef>
-#include <optional>
+#include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace chatx::node {
 
-/// Calls the adapters of checks and contains what they do: what one throws goes into the log and
-/// leaves no answer, what it refuses with is made fit for clients. A call takes as long as the
-/// adapter takes. Immutable: any thread may call.
+/// An adapter was asked and there is no answer.
+struct AdapterFailure {
+    std::string adapter;
+    std::string operation;
+    std::string what;  // Why; of what it threw, no more than a line of the log shows.
+};
+
+/// What came of asking an adapter.
+template <class Answer>
+using AdapterAnswer = std::variant<Answer, AdapterFailure>;
+
+/// Calls the adapters of checks and contains what they do: what one throws comes back as a failure,
+/// what it refuses with is made fit for clients. A call takes as long as the adapter takes, touches
+/// nothing but this and the adapter, and may outlive the node if this does: whoever makes one on a
+/// thread that can hang shares in owning this. Immutable: any thread may call.
 class AdapterCalls {
 public:
-    /// The chain has a stage for an adapter only where `adapters` has it. All arguments outlive the
-    /// object.
-    AdapterCalls(const engine::Chain& chain, const Adapters& adapters, Logger& log);
+    /// The chain has a stage for an adapter only where `adapters` has it.
+    AdapterCalls(engine::Chain chain, Adapters adapters);
 
-    /// Runs the stage at a place of the chain, one that is `external()`. Nothing when it threw.
-    [[nodiscard]] std::optional<Verdict> check(std::size_t stage, const Draft& draft) const;
+    /// Runs the stage at a place of the chain, one that is `external()`.
+    [[nodiscard]] AdapterAnswer<Verdict> check(std::size_t stage, const Draft& draft) const;
 
-    /// Asks the auth adapter, which must be there. Nothing when it threw.
-    [[nodiscard]] std::optional<Result<Done>> authorize(
+    /// Asks the auth adapter, which must be there.
+    [[nodiscard]] AdapterAnswer<Result<Done>> authorize(
         const UserId& user, const RoomId& room, AuthAction action) const;
 
 private:
     template <class Call>
-    auto contained(std::string_view adapter, std::string_view operation, Call&& call) const
-        -> std::optional<decltype(call())>;
-    void log_failure(
-        std::string_view adapter, std::string_view operation, std::string_view what) const;
+    static auto contained(std::string_view adapter, std::string_view operation, Call&& call)
+        -> AdapterAnswer<decltype(call())>;
 
-    const engine::Chain& chain_;
-    const Adapters& adapters_;
-    Logger& log_;
+    engine::Chain chain_;
+    Adapters adapters_;
     std::vector<Middleware*> custom_;  // By stage; null where no middleware has its name.
 };
+
+/// Tells the log, in one line.
+void log_failure(Logger& log, const AdapterFailure& failure);
 
 }  // namespace chatx::node

@@ -35,6 +35,7 @@ enum class PersistenceKind : std::uint8_t { none, sqlite };
 enum class NotifierKind : std::uint8_t { none };
 enum class ModerationKind : std::uint8_t { none, word_list };
 enum class ModerationFailure : std::uint8_t { closed, open };
+enum class SlowConsumer : std::uint8_t { close, gap };
 enum class AuthKind : std::uint8_t { allow_all };
 
 /// Everything that can be set. The values here are the defaults. config_keys.cc says of each what
@@ -60,6 +61,8 @@ struct Config {
         std::size_t connections_per_user = 16;
         std::size_t pending_connections = 1024;
         std::size_t pending_connections_per_ip = 32;
+        std::uint32_t accepts_per_sec = 5000;
+        std::uint32_t accepts_burst = 1000;
         std::uint32_t accepts_per_sec_per_ip = 50;
         std::uint32_t accepts_burst_per_ip = 100;
         std::uint32_t frames_per_sec = 100;
@@ -75,8 +78,10 @@ struct Config {
         std::uint32_t heartbeats_per_sec = 10;
         std::uint32_t heartbeats_burst = 50;
         std::chrono::seconds idle_timeout{60};
+        std::chrono::seconds long_poll_window{10};
         std::size_t outbound_bytes = std::size_t{1024} * 1024;
         std::chrono::seconds outbound_age{10};
+        SlowConsumer slow_consumer = SlowConsumer::close;
         bool operator==(const Limits&) const = default;
     };
 

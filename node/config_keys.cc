@@ -13,6 +13,7 @@ constexpr std::int64_t mebibyte = std::int64_t{1024} * 1024;
 constexpr std::int64_t day_s = 86'400;
 constexpr std::int64_t idle_timeout_min_s =
     10;  // Pinged at half of it, a client has time to answer.
+constexpr std::int64_t long_poll_window_max_s = 15;  // Clients give up a request after 20 s.
 
 void add_general_keys(std::vector<ConfigKey>& keys) {
     keys.push_back(text<&Config::name>(
@@ -117,7 +118,9 @@ void add_rate_and_history_keys(std::vector<ConfigKey>& keys) {
     keys.push_back(whole<&Config::rate_limit, &Config::RateLimit::burst>(
         "rate_limit.burst", {1, million}, "Messages that may come at once after a pause."));
     keys.push_back(whole<&Config::history_ring, &Config::HistoryRing::messages>(
-        "history_ring.messages", {1, million}, "Messages of each room that stay in memory."));
+        "history_ring.messages",
+        {1, million},
+        "Messages of each room that stay in memory, as far as they fit into 4 MiB."));
 }
 
 void add_limit_keys(std::vector<ConfigKey>& keys) {
@@ -148,18 +151,34 @@ void add_limit_keys(std::vector<ConfigKey>& keys) {
         "limits.idle_timeout_s",
         {idle_timeout_min_s, day_s},
         "Seconds without a word, heartbeats included, until a connection is closed."));
+    keys.push_back(whole<&Config::limits, &Limits::long_poll_window>(
+        "limits.long_poll_window_s",
+        {1, long_poll_window_max_s},
+        "Seconds that a poll waits for something to be said; after 1.5 times as long without one a "
+        "client is gone."));
     keys.push_back(whole<&Config::limits, &Limits::outbound_bytes>(
         "limits.outbound_bytes",
         {outbound_bytes_min, 1024 * mebibyte},
         "Most bytes that wait for one slow client."));
     keys.push_back(whole<&Config::limits, &Limits::outbound_age>(
         "limits.outbound_age_s", {1, 3600}, "Seconds that they wait before it is cut off."));
+    keys.push_back(choice<&Config::limits, &Limits::slow_consumer>(
+        "limits.slow_consumer",
+        {Choice<SlowConsumer>{"close", SlowConsumer::close}, {"gap", SlowConsumer::gap}},
+        "What becomes of a client with more bytes to read than outbound_bytes: close cuts it off, "
+        "gap leaves events of rooms out and tells which; answers may take as much again."));
 }
 
 void add_rate_keys(std::vector<ConfigKey>& keys) {
     using Limits = Config::Limits;
     constexpr Bounds rates{0, million};
     constexpr Bounds bursts{1, million};
+    keys.push_back(whole<&Config::limits, &Limits::accepts_per_sec>(
+        "limits.accepts_per_sec",
+        rates,
+        "Connections that are taken in each second; further ones wait; 0: no limit."));
+    keys.push_back(whole<&Config::limits, &Limits::accepts_burst>(
+        "limits.accepts_burst", bursts, "Connections that are taken in at once after a pause."));
     keys.push_back(whole<&Config::limits, &Limits::accepts_per_sec_per_ip>(
         "limits.accepts_per_sec_per_ip",
         rates,

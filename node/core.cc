@@ -73,7 +73,10 @@ void Core::dispatch(ShardMessage message, ShardStep& step) {
             if constexpr (std::is_same_v<What, RoomEventPtr>) {
                 edge_.handle(*what);
             } else if constexpr (
-                std::is_same_v<What, engine::Replied> || std::is_same_v<What, Authorized>) {
+                std::is_same_v<
+                    What,
+                    engine::
+                        Replied> || std::is_same_v<What, Authorized> || std::is_same_v<What, RoomReset>) {
                 edge_.handle(std::move(what));
             } else {
                 rooms_.handle(std::move(what), step);

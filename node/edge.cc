@@ -47,6 +47,14 @@ void Edge::handle(const RoomEvent& event) {
         subscriber->on_event(edge_event);
 }
 
+// They may attach again at once, so the list is theirs no more.
+void Edge::handle(const RoomReset& reset) {
+    const auto ended = rooms_.extract(reset.room);
+    if (ended.empty()) return;
+    for (Subscriber* subscriber : ended.mapped())
+        subscriber->on_room_reset(reset.room);
+}
+
 void Edge::handle(engine::Replied reply) {
     CHATX_ASSERT(reply.to.edge == id_);
     const auto found = connections_.find(reply.to.connection);

@@ -47,6 +47,9 @@ public:
 
     /// Something happened in a room it is attached to. May not attach or detach from inside.
     virtual void on_event(const EdgeEvent& event) = 0;
+
+    /// Its membership of a room it was attached to has ended with the room; it is attached no more.
+    virtual void on_room_reset(const RoomId& room) = 0;
 };
 
 /// The connections of one shard: which of them hear which room. A room sends one copy of an event
@@ -68,6 +71,7 @@ public:
     void detach(const RoomId& room, Subscriber& subscriber);
 
     void handle(const RoomEvent& event);
+    void handle(const RoomReset& reset);
     void handle(engine::Replied reply);
     void handle(const Authorized& answer);
 

@@ -39,6 +39,17 @@ struct RoomCommand {
         what;
 };
 
+/// An operator wants the memberships of a room to end and the room to be opened anew.
+struct ResetRoom {
+    RoomId room;
+};
+
+/// All memberships of a room have ended with its object, and not because anybody wanted it: who was
+/// in it is to come again.
+struct RoomReset {
+    RoomId room;
+};
+
 /// Something that happened in a room, for all its subscribers at one edge. Made once for all edges.
 struct RoomEvent {
     RoomId room;
@@ -65,7 +76,8 @@ struct AppendFailed {
 struct RoomOpened {
     RoomId room;
     Result<engine::RoomState> state;
-    Seq archived;  // Places up to here need no delivery any more.
+    Seq archived;               // Places up to here need no delivery any more.
+    std::uint64_t attempt = 0;  // As in the request.
 };
 
 /// The answer to RunCheck. Without a verdict the check could not be done.
@@ -98,6 +110,8 @@ struct Authorized {
 using ShardMessage = std::variant<
     RoomCommand,
     RoomEventPtr,
+    ResetRoom,
+    RoomReset,
     engine::Replied,
     Committed,
     AppendFailed,
@@ -119,6 +133,7 @@ struct Post {
 /// Read what is known of a room; answer with RoomOpened.
 struct OpenRoom {
     RoomId room;
+    std::uint64_t attempt = 0;
 };
 
 /// Put an entry into the log. Entries of a shard keep their order. Answer with Committed, or with
@@ -160,8 +175,15 @@ struct Authorize {
     AuthAction action = AuthAction::join;
 };
 
+/// A room threw: to be told to whoever can mend it. What the node does about it is done.
+struct RoomCrashed {
+    RoomId room;
+    std::string what;
+};
+
 using ShardAction = std::variant<
     Post,
+    RoomCrashed,
     OpenRoom,
     AppendLog,
     TruncateLog,

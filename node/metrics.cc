@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 14> close_codes{
     "1012",
     "1013",
     "other"};
+constexpr std::array<std::string_view, 6> poll_statuses{"200", "204", "403", "408", "410", "other"};
 constexpr std::array<std::string_view, 6> http_codes{"1xx", "2xx", "3xx", "4xx", "5xx", "other"};
 
 // The upper bounds of the buckets of the histogram, in microseconds.
@@ -68,12 +69,24 @@ std::string_view http_code_at(std::size_t index) {
     return http_codes[index];
 }
 
+std::string_view poll_status_at(std::size_t index) {
+    return poll_statuses[index];
+}
+
 std::string_view connection_limit_at(std::size_t index) {
     return connection_limits[index];
 }
 
+std::string_view accept_limit_at(std::size_t index) {
+    return accept_limits[index];
+}
+
 std::string_view handshake_refusal_at(std::size_t index) {
     return handshake_refusals[index];
+}
+
+std::string_view store_operation_at(std::size_t index) {
+    return store_operations[index];
 }
 
 std::string_view frame_limit_at(std::size_t index) {
@@ -85,16 +98,25 @@ enum NodeFamily : std::size_t {
     connections = engine::metric_count,
     connection_opened,
     connection_refused,
+    accept_paused,
     handshake_refused,
     websockets,
     websocket_closed,
     websocket_error,
     frame_refused,
+    long_polls,
+    long_poll_answer,
     http_response,
     outbox_bytes,
     slow_consumer_cut,
+    slow_consumer_left_out,
+    slow_consumer_gap,
     log_append,
+    adapter_call_dropped,
     store_down,
+    store_error,
+    log_backlog,
+    dead_letters,
     family_count,
 };
 
@@ -126,6 +148,7 @@ constexpr std::array<Family, family_count> families{{
     {"chatx_dedupe_hit_total", Type::counter, "Sends answered as repetitions of earlier ones."},
     {"chatx_room_opened_total", Type::counter, "Rooms taken into memory."},
     {"chatx_room_closed_total", Type::counter, "Rooms that left memory."},
+    {"chatx_room_crashed_total", Type::counter, "Rooms ended for a fault of theirs."},
     {"chatx_connections", Type::gauge, "Connections of clients that are open."},
     {"chatx_connection_opened_total", Type::counter, "Connections of clients opened."},
     {"chatx_connection_refused_total",
@@ -134,9 +157,15 @@ constexpr std::array<Family, family_count> families{{
      "limit",
      connection_limits.size(),
      connection_limit_at},
+    {"chatx_accept_paused_total",
+     Type::counter,
+     "Pauses in which no connection of a client was taken in.",
+     "limit",
+     accept_limits.size(),
+     accept_limit_at},
     {"chatx_handshake_refused_total",
      Type::counter,
-     "Requests for a WebSocket refused.",
+     "Requests for a WebSocket or a long-poll session refused.",
      "reason",
      handshake_refusals.size(),
      handshake_refusal_at},
@@ -154,6 +183,13 @@ constexpr std::array<Family, family_count> families{{
      "limit",
      frame_limits.size(),
      frame_limit_at},
+    {"chatx_long_poll_sessions", Type::gauge, "Long-poll sessions that are open."},
+    {"chatx_long_poll_answer_total",
+     Type::counter,
+     "Answers to requests of long-poll clients.",
+     "status",
+     poll_statuses.size(),
+     poll_status_at},
     {"chatx_http_response_total",
      Type::counter,
      "Answers to HTTP requests.",
@@ -162,12 +198,30 @@ constexpr std::array<Family, family_count> families{{
      http_code_at},
     {"chatx_outbox_bytes", Type::gauge, "Bytes that wait for clients to read."},
     {"chatx_slow_consumer_cut_total", Type::counter, "Connections cut for reading too slowly."},
+    {"chatx_slow_consumer_left_out_total",
+     Type::counter,
+     "Events left out for connections that read too slowly."},
+    {"chatx_slow_consumer_gap_total", Type::counter, "Memberships told of what was left out."},
     {"chatx_log_append_seconds",
      Type::histogram,
      "Time until the log has an entry on disk.",
      "le",
      append_bounds_us.size() + 2},
+    {"chatx_adapter_call_dropped_total",
+     Type::counter,
+     "Calls of adapters never made, for nobody waited any more.",
+     "adapter",
+     adapters.size(),
+     adapter_at},
     {"chatx_store_down", Type::gauge, "1 while the store takes no messages."},
+    {"chatx_store_error_total",
+     Type::counter,
+     "Calls of the store that failed.",
+     "operation",
+     store_operations.size(),
+     store_operation_at},
+    {"chatx_log_backlog", Type::gauge, "Entries that wait for the log."},
+    {"chatx_dead_letters", Type::gauge, "Dead letters that are kept."},
 }};
 
 /// Where the series of each family begin, and behind the last one.
@@ -328,6 +382,10 @@ void ShardMetrics::connection_refused(ConnectionLimit limit) {
     add(offsets[NodeFamily::connection_refused] + static_cast<std::size_t>(limit));
 }
 
+void ShardMetrics::accepts_paused(AcceptLimit limit) {
+    add(offsets[NodeFamily::accept_paused] + static_cast<std::size_t>(limit));
+}
+
 void ShardMetrics::count_handshake_refused(HandshakeRefusal refusal) {
     add(offsets[NodeFamily::handshake_refused] + static_cast<std::size_t>(refusal));
 }
@@ -349,6 +407,18 @@ void ShardMetrics::count_frame_refused(FrameLimit limit) {
     add(offsets[NodeFamily::frame_refused] + static_cast<std::size_t>(limit));
 }
 
+void ShardMetrics::long_poll_opened() {
+    add(offsets[NodeFamily::long_polls]);
+}
+
+void ShardMetrics::long_poll_closed() {
+    add(offsets[NodeFamily::long_polls], minus_one);
+}
+
+void ShardMetrics::count_long_poll_answer(unsigned status) {
+    add(offsets[NodeFamily::long_poll_answer] + index_in(poll_statuses, std::to_string(status)));
+}
+
 void ShardMetrics::count_http_response(int status) {
     const bool known = status >= 100 && status < 600;
     const auto index = known ? static_cast<std::size_t>(status / 100 - 1) : http_codes.size() - 1;
@@ -363,12 +433,36 @@ void ShardMetrics::count_slow_consumer() {
     add(offsets[NodeFamily::slow_consumer_cut]);
 }
 
+void ShardMetrics::count_left_out() {
+    add(offsets[NodeFamily::slow_consumer_left_out]);
+}
+
+void ShardMetrics::count_gap() {
+    add(offsets[NodeFamily::slow_consumer_gap]);
+}
+
 void ShardMetrics::log_appended(Duration took) {
     const std::int64_t ns = std::max<std::int64_t>(took.count(), 0);
     const auto bucket = std::ranges::lower_bound(append_bounds_us, (ns + 999) / 1000);
     const auto index = static_cast<std::size_t>(bucket - append_bounds_us.begin());
     add(offsets[NodeFamily::log_append] + index);
     add(offsets[NodeFamily::log_append + 1] - 1, static_cast<std::uint64_t>(ns));
+}
+
+void ShardMetrics::count_adapter_call_dropped(std::string_view adapter) {
+    add(offsets[NodeFamily::adapter_call_dropped] + index_in(adapters, adapter));
+}
+
+void ShardMetrics::log_backlog_changed(std::int64_t entries) {
+    add(offsets[NodeFamily::log_backlog], static_cast<std::uint64_t>(entries));
+}
+
+void ShardMetrics::dead_letters_changed(std::int64_t letters) {
+    add(offsets[NodeFamily::dead_letters], static_cast<std::uint64_t>(letters));
+}
+
+void ShardMetrics::count_store_error(StoreOperation operation) {
+    add(offsets[NodeFamily::store_error] + static_cast<std::size_t>(operation));
 }
 
 void ShardMetrics::store_went_down() {

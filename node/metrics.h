@@ -5,6 +5,7 @@
 #include "engine/telemetry.h"
 #include "node/process_stats.h"
 #include "node/refusals.h"
+#include "node/store_operation.h"
 
 #include <atomic>
 #include <cstddef>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace chatx::node {
@@ -34,7 +36,9 @@ public:
     void connection_closed();
     /// A limit on connections left no place for one; it was never opened.
     void connection_refused(ConnectionLimit limit);
-    /// A connection asked for a WebSocket and did not get it.
+    /// A limit made those who wait to be let in wait a little longer.
+    void accepts_paused(AcceptLimit limit);
+    /// A connection asked for a WebSocket or a long-poll session and did not get it.
     void count_handshake_refused(HandshakeRefusal refusal);
 
     // WebSockets among them.
@@ -46,13 +50,32 @@ public:
     /// A client said more than it may.
     void count_frame_refused(FrameLimit limit);
 
+    // Long-poll sessions.
+    void long_poll_opened();
+    void long_poll_closed();
+    /// The `status` in the body of an answer to one of their requests.
+    void count_long_poll_answer(unsigned status);
+
     void count_http_response(int status);
     /// The bytes that wait for clients became so many more, or fewer.
     void outbox_changed(std::int64_t bytes);
     /// A connection was cut because its client read too slowly.
     void count_slow_consumer();
+    /// An event was left out for a client that reads too slowly; a membership was told of a gap.
+    void count_left_out();
+    void count_gap();
     /// The log had an entry on disk after so long.
     void log_appended(Duration took);
+    /// So many more entries wait for the log, or fewer.
+    void log_backlog_changed(std::int64_t entries);
+    /// So many more dead letters are kept, or fewer.
+    void dead_letters_changed(std::int64_t letters);
+    /// A call of the store failed.
+    void count_store_error(StoreOperation operation);
+
+    /// A call of an adapter was not made any more, for nobody waited for the answer. Labels as
+    /// those of Metric::adapter_timeout.
+    void count_adapter_call_dropped(std::string_view adapter);
 
     // The store takes nothing, until it does again.
     void store_went_down();

@@ -55,10 +55,18 @@ void write_presence(json::Writer& writer, const engine::PresenceMap& presence) {
     writer.end_object();
 }
 
+/// Below this a page may be empty: whoever has so little space is better served by the next one.
+constexpr std::size_t page_bytes_least = 16 * 1024;
+
+struct Page {
+    bool oldest_first;
+    std::size_t bytes_max;
+};
+
 /// Encodes messages until the page is full. Oldest first the end is cut, else the beginning: what
 /// is left ends at the room's head. Returns whether something was cut.
 bool write_messages(
-    json::Writer& writer, const std::vector<MessagePtr>& messages, bool oldest_first) {
+    json::Writer& writer, const std::vector<MessagePtr>& messages, const Page& page) {
     std::vector<std::string> encoded;
     encoded.reserve(messages.size());
     for (const MessagePtr& message : messages)
@@ -67,11 +75,11 @@ bool write_messages(
     std::size_t bytes = 0;
     std::size_t count = 0;
     while (count < encoded.size()) {
-        bytes += encoded[oldest_first ? count : encoded.size() - 1 - count].size();
-        if (bytes > page_bytes_max && count > 0) break;
+        bytes += encoded[page.oldest_first ? count : encoded.size() - 1 - count].size();
+        if (bytes > page.bytes_max && (count > 0 || page.bytes_max < page_bytes_least)) break;
         ++count;
     }
-    const std::size_t first = oldest_first ? 0 : encoded.size() - count;
+    const std::size_t first = page.oldest_first ? 0 : encoded.size() - count;
     writer.begin_array();
     for (std::size_t i = first; i < first + count; ++i)
         writer.raw(encoded[i]);
@@ -159,10 +167,10 @@ std::string to_json(const engine::SendReply& reply) {
     return text;
 }
 
-std::string to_json(const engine::JoinReply& reply, std::string_view node) {
+std::string to_json(const engine::JoinReply& reply, std::string_view node, std::size_t page_bytes) {
     return object([&](json::Writer& writer) {
         writer.key("messages");
-        const bool cut = write_messages(writer, reply.messages, reply.recovered);
+        const bool cut = write_messages(writer, reply.messages, {reply.recovered, page_bytes});
         writer.key("recovered");
         writer.boolean(reply.recovered);
         writer.key("more");
@@ -181,7 +189,7 @@ std::string to_json(const engine::JoinReply& reply, std::string_view node) {
 std::string to_json(const HistoryPage& page, bool oldest_first) {
     return object([&](json::Writer& writer) {
         writer.key("messages");
-        const bool cut = write_messages(writer, page.messages, oldest_first);
+        const bool cut = write_messages(writer, page.messages, {oldest_first, page_bytes_max});
         writer.key("more");
         writer.boolean(page.more || cut);
     });

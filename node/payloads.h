@@ -35,7 +35,9 @@ Framed broadcast_frame(
 std::string to_json(const engine::SendReply& reply);
 
 /// `{"messages","recovered","more","epoch","seq","node","owner"}`
-std::string to_json(const engine::JoinReply& reply, std::string_view node);
+/// With at most `page_bytes` of messages; none at all where they are few.
+std::string to_json(
+    const engine::JoinReply& reply, std::string_view node, std::size_t page_bytes = page_bytes_max);
 
 /// `{"messages","more"}`. A page that is too large loses its newest messages when read oldest
 /// first, else its oldest.

@@ -18,6 +18,12 @@ enum class ConnectionLimit : std::uint8_t {
     pending_connections_per_ip,
 };
 
+/// A limit that made clients wait before they were let in.
+enum class AcceptLimit : std::uint8_t {
+    accepts_per_sec,
+    pending_connections,
+};
+
 /// A rate that a frame was beyond.
 enum class FrameLimit : std::uint8_t {
     frames_per_sec,
@@ -46,6 +52,9 @@ inline constexpr std::array<std::string_view, 5> connection_limits{
     "pending_connections",
     "pending_connections_per_ip"};
 
+inline constexpr std::array<std::string_view, 2> accept_limits{
+    "accepts_per_sec", "pending_connections"};
+
 inline constexpr std::array<std::string_view, 6> frame_limits{
     "frames_per_sec",
     "frames_per_sec_per_ip",
@@ -65,6 +74,10 @@ inline constexpr std::array<std::string_view, 7> handshake_refusals{
 
 constexpr std::string_view to_text(ConnectionLimit limit) {
     return connection_limits[static_cast<std::size_t>(limit)];
+}
+
+constexpr std::string_view to_text(AcceptLimit limit) {
+    return accept_limits[static_cast<std::size_t>(limit)];
 }
 
 constexpr std::string_view to_text(FrameLimit limit) {

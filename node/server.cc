@@ -28,7 +28,8 @@ constexpr std::size_t descriptors_reserved = 64;
 
 constexpr auto log_report_interval = std::chrono::seconds(1);
 constexpr auto delivery_drain_max = std::chrono::seconds(10);
-constexpr auto delivery_drain_interval = std::chrono::milliseconds(20);
+constexpr auto goodbye_max = std::chrono::seconds(2);  // A gateway lingers as long.
+constexpr auto drain_look_interval = std::chrono::milliseconds(20);
 constexpr std::size_t shards_max = 64;
 
 static_assert(
@@ -80,7 +81,6 @@ Server::Server(LoadedConfig config, Logger& log, Adapters adapters)
       checks_(std::move(adapters)),
       metrics_({.shards = shard_count_, .version = std::string(version), .started_at = wall_now()}),
       pages_({.demo = config_.dev, .metrics = !config_.metrics_listen}, metrics_),
-      adapters_({}),
       admission_(admission_limits(config_.limits)) {}
 
 Server::~Server() {
@@ -132,7 +132,7 @@ int Server::run() {
     wait_signal();
     wait_log_report();
     io_.run();
-    return 0;
+    return status_;
 }
 
 // Each client takes a descriptor; what the system starts a process with is often less than it
@@ -232,13 +232,15 @@ Server::Problem Server::build_shards() {
          .moderation = checks_.moderation != nullptr});
     if (const auto* problem = std::get_if<std::string>(&chain)) return *problem;
 
+    adapters_ =
+        std::make_unique<AdapterPools>(std::get<engine::Chain>(chain), AdapterPool::Options{});
     for (std::uint16_t i = 0; i < shard_count_; ++i) {
         shards_.push_back(std::make_unique<Shard>(
             shard_options(i, std::get<engine::Chain>(chain)),
             Shard::Wiring{
                 .shards = shards_,
                 .store = nullptr,
-                .adapters = adapters_,
+                .adapters = *adapters_,
                 .admission = admission_,
                 .checks = checks_,
                 .metrics = metrics_.shard(i),
@@ -259,10 +261,22 @@ Server::Problem Server::build_shards() {
         StoreWorker::Observer{
             .appended = [this](
                             Duration took, std::size_t) { metrics_.shard(0).log_appended(took); },
-            .failed =
-                [this](std::string_view what, const Error& error) {
-                    log_.error("the store failed", {{"while", what}, {"error", error.detail}});
+            .counted =
+                [this](StoreOperation operation) {
+                    metrics_.shard(0).count_store_error(operation);
                 },
+            .failed =
+                [this](StoreOperation operation, const Error& error) {
+                    log_.error(
+                        "the store failed",
+                        {{"operation", to_text(operation)}, {"error", error.detail}});
+                },
+            .log_backlog =
+                [this](std::uint16_t shard, std::int64_t change) {
+                    metrics_.shard(shard).log_backlog_changed(change);
+                },
+            .dead_letters =
+                [this](std::int64_t change) { metrics_.shard(0).dead_letters_changed(change); },
             .down =
                 [this](const Error& error) {
                     log_.error(
@@ -312,13 +326,22 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
     gateway.session.rates = frame_rates(c.limits);
     gateway.session.authorize = checks_.auth != nullptr;
     gateway.session.node = c.name;
-    gateway.outbox.bytes_max = c.limits.outbound_bytes;
+    gateway.session.gaps = c.limits.slow_consumer == SlowConsumer::gap;
+    gateway.outbox.offered_max = c.limits.outbound_bytes;
+    gateway.outbox.bytes_max = c.limits.outbound_bytes * (gateway.session.gaps ? 2 : 1);
     gateway.outbox.age_max = c.limits.outbound_age;
     gateway.message_size_max = c.inbound_message_limit;
     gateway.idle_max = c.limits.idle_timeout;
+    gateway.poll.window = c.limits.long_poll_window;
+    gateway.linger = goodbye_max;
     gateway.allowed_origins = c.allowed_origins;
     return {
-        .place = {.shard = shard, .shards = shard_count_, .node = 0, .epoch = epoch_, .last_id = last_id_},
+        .place =
+            {.shard = shard,
+             .shards = shard_count_,
+             .node = 0,
+             .epoch = epoch_,
+             .last_id = last_id_},
         .rooms = std::move(rooms),
         .chain = std::move(chain),
         .gateway = std::move(gateway)};
@@ -327,7 +350,12 @@ Shard::Options Server::shard_options(std::uint16_t shard, engine::Chain chain) c
 Server::Problem Server::open_listener() {
     const asio::ip::tcp::endpoint endpoint(
         asio::ip::make_address(config_.listen.address), config_.listen.port);
-    listener_ = std::make_unique<Listener>(endpoint, shards_, admission_, metrics_.shard(0));
+    listener_ = std::make_unique<Listener>(
+        endpoint,
+        shards_,
+        admission_,
+        metrics_.shard(0),
+        ListenerOptions{rate(config_.limits.accepts_per_sec, config_.limits.accepts_burst)});
     return listener_->open();
 }
 
@@ -419,49 +447,65 @@ void Server::begin_drain() {
 
 // Closes a batch on every shard, waits, and again until no client is left.
 void Server::drain_clients() {
-    shards_pending_ = shards_.size();
-    work_left_ = false;
     const std::size_t batch = std::max<std::size_t>(1, config_.drain.batch / shards_.size());
-    for (const auto& shard : shards_) {
-        shard->call([this, batch](Shard& own) {
-            const bool left = own.gateway().drain(batch) > 0;
-            asio::post(io_, [this, left] {
-                work_left_ |= left;
-                if (--shards_pending_ > 0) return;
-                timer_.expires_after(config_.drain.interval);
-                timer_.async_wait([this](const boost::system::error_code& error) {
-                    if (error) return;
-                    if (work_left_) return drain_clients();
-                    drain_until_ = monotonic_now() + delivery_drain_max;
-                    drain_delivery();
-                });
-            });
-        });
-    }
+    const auto close_batch = [batch](Shard& shard) { return shard.gateway().drain(batch) > 0; };
+    ask_shards(close_batch, [this](bool left) {
+        if (left) return after(config_.drain.interval, &Server::drain_clients);
+        drain_until_ = monotonic_now() + goodbye_max;
+        await_goodbyes();
+    });
+}
+
+// What a client is told with its close is to leave before its socket closes; and it closes first.
+void Server::await_goodbyes() {
+    const auto connected = [](Shard& shard) { return shard.gateway().connection_count() > 0; };
+    ask_shards(connected, [this](bool left) {
+        if (left && monotonic_now() < drain_until_)
+            return after(drain_look_interval, &Server::await_goodbyes);
+        drain_until_ = monotonic_now() + delivery_drain_max;
+        drain_delivery();
+    });
 }
 
 void Server::drain_delivery() {
+    ask_shards(
+        [](Shard& shard) { return !shard.drain_delivery(); },
+        [this](bool left) {
+            if (left && monotonic_now() < drain_until_)
+                return after(drain_look_interval, &Server::drain_delivery);
+            finish();
+        });
+}
+
+// Goes on when all have answered, with whether one of them said yes. One question at a time.
+void Server::ask_shards(
+    const std::function<bool(Shard&)>& ask, const std::function<void(bool)>& then) {
     shards_pending_ = shards_.size();
-    work_left_ = false;
+    any_shard_ = false;
     for (const auto& shard : shards_) {
-        shard->call([this](Shard& own) {
-            const bool left = !own.drain_delivery();
-            asio::post(io_, [this, left] {
-                work_left_ |= left;
-                if (--shards_pending_ > 0) return;
-                if (!work_left_ || monotonic_now() >= drain_until_) return finish();
-                timer_.expires_after(delivery_drain_interval);
-                timer_.async_wait([this](const boost::system::error_code& error) {
-                    if (!error) drain_delivery();
-                });
+        shard->call([this, ask, then](Shard& own) {
+            const bool yes = ask(own);
+            asio::post(io_, [this, yes, then] {
+                any_shard_ |= yes;
+                if (--shards_pending_ == 0) then(any_shard_);
             });
         });
     }
 }
 
-// Operators first, while there is something that answers them; then the rest.
+void Server::after(Duration wait, void (Server::*step)()) {
+    timer_.expires_after(wait);
+    timer_.async_wait([this, step](const boost::system::error_code& error) {
+        if (!error) (this->*step)();
+    });
+}
+
+// Operators first, while there is something that answers them; then the rest. Whoever does not want
+// to wait for that need not.
 void Server::finish() {
     if (std::exchange(finishing_, true)) return;
+    for (const int signal : {SIGTERM, SIGINT})
+        signals_.remove(signal);
     control_->stop([this] {
         end_parts();
         log_.info("stopped");
@@ -473,8 +517,11 @@ void Server::end_parts() {
     shards_.front()->call([this](Shard&) { listener_->stop(); });
     for (const auto& shard : shards_)
         shard->stop();
-    adapters_.stop();
     if (store_worker_) store_worker_->stop();
+    for (const std::string& adapter : adapters_->stop()) {
+        status_ = adapter_hangs_status;
+        log_.error("an adapter does not return; the node ends without it", {{"adapter", adapter}});
+    }
     control_.reset();   // Its visits to rooms and
     listener_.reset();  // the listener live on the shards' loops.
     shards_.clear();

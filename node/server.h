@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chatx/adapters.h>
+#include <chatx/time.h>
 
 #include "node/config.h"
 #include "node/gateway/control_port.h"
@@ -19,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,9 +43,14 @@ public:
     /// says what is in the way; then the object is good for nothing but its end.
     [[nodiscard]] std::optional<std::string> start();
 
-    /// Serves until SIGTERM or SIGINT, then drains. A second signal cuts that short. Returns the
-    /// exit status.
+    /// Serves until SIGTERM or SIGINT, then drains and stops. A signal while it drains cuts that
+    /// short; while it stops, one has its default effect, which ends the process at once.
+    /// Returns the exit status: `adapter_hangs_status` when an adapter keeps a call after
+    /// `AdapterPool::stop_patience`. Then threads are still in its code, and for its sake the
+    /// process is to end without destroying it.
     int run();
+
+    static constexpr int adapter_hangs_status = 3;
 
     /// Where a client on this host finds the node, once it is started.
     [[nodiscard]] std::string url() const;
@@ -66,7 +73,10 @@ private:
     void wait_log_report();
     void begin_drain();
     void drain_clients();
+    void await_goodbyes();
     void drain_delivery();
+    void ask_shards(const std::function<bool(Shard&)>& ask, const std::function<void(bool)>& then);
+    void after(Duration wait, void (Server::*step)());
     void finish();
     void end_parts();
 
@@ -85,7 +95,7 @@ private:
     Adapters checks_;
     Metrics metrics_;
     Pages pages_;
-    AdapterPool adapters_;
+    std::unique_ptr<AdapterPools> adapters_;
     Admission admission_;
     std::unique_ptr<StoreWorker> store_worker_;
     std::vector<std::unique_ptr<Shard>> shards_;
@@ -94,8 +104,9 @@ private:
     bool draining_ = false;
     bool finishing_ = false;
     std::size_t shards_pending_ = 0;
-    bool work_left_ = false;
+    bool any_shard_ = false;
     TimePoint drain_until_;
+    int status_ = 0;
 };
 
 }  // namespace chatx::node

@@ -202,6 +202,17 @@ void append_close(std::string& out, Version version, const Ref& join_ref, std::s
     append_frame(out, version, {join_ref, join_ref, topic, close_event, "{}"});
 }
 
+void append_error(
+    std::string& out,
+    Version version,
+    const Ref& join_ref,
+    std::string_view topic,
+    std::string_view reason) {
+    std::string payload;
+    append_reason_json(payload, reason);
+    append_frame(out, version, {join_ref, join_ref, topic, error_event, payload});
+}
+
 void append_heartbeat_reply(std::string& out, Version version, const Ref& ref) {
     append_reply(out, version, {no_ref, ref, connection_topic});
 }

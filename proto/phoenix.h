@@ -85,12 +85,17 @@ inline constexpr std::string_view join_event = "phx_join";
 inline constexpr std::string_view leave_event = "phx_leave";
 inline constexpr std::string_view reply_event = "phx_reply";
 inline constexpr std::string_view close_event = "phx_close";
+inline constexpr std::string_view error_event = "phx_error";
 inline constexpr std::string_view presence_state_event = "presence_state";
 inline constexpr std::string_view presence_diff_event = "presence_diff";
 
 // Phoenix's own reasons, beside those of errors.h.
 inline constexpr std::string_view unmatched_topic = "unmatched topic";
 inline constexpr std::string_view too_many_channels = "too many channels joined";
+inline constexpr std::string_view channel_crash = "channel_crash";
+
+// And one of our own, of memberships that end.
+inline constexpr std::string_view slow_consumer = "slow_consumer";
 
 /// Events that a client may not send to others: one named `chan_reply_...` would fake a reply on
 /// their channels, `phx_close` a close.
@@ -149,6 +154,14 @@ void append_broadcast(std::string& out, Version version, const Broadcast& broadc
 
 /// A membership ended for good: clients do not come back by themselves.
 void append_close(std::string& out, Version version, const Ref& join_ref, std::string_view topic);
+
+/// A membership ended, and not because anybody wanted it: clients join again by themselves.
+void append_error(
+    std::string& out,
+    Version version,
+    const Ref& join_ref,
+    std::string_view topic,
+    std::string_view reason);
 
 /// The answer to a heartbeat.
 void append_heartbeat_reply(std::string& out, Version version, const Ref& ref);

@@ -33,6 +33,7 @@ struct Admin::Route {
     std::string_view method;
     std::string_view path;
     Answer (AdminRooms::*rooms)(HttpRequest, std::string) = nullptr;
+    Answer (AdminConnections::*connections)(HttpRequest, std::string) = nullptr;
     Answer (AdminLetters::*letters)(HttpRequest, std::string) = nullptr;
     Answer (Admin::*node)(HttpRequest, std::string) = nullptr;
 };
@@ -41,10 +42,11 @@ Admin::Admin(AdminContext context, Facts facts)
     : context_(std::move(context)),
       facts_(std::move(facts)),
       rooms_(context_),
+      connections_(context_),
       letters_(context_) {}
 
 asio::awaitable<HttpAnswer> Admin::answer(HttpRequest request, std::string body) {
-    static constexpr std::array<Route, 12> routes{{
+    static constexpr std::array<Route, 16> routes{{
         {.method = "GET", .path = "/v1/rooms", .rooms = &AdminRooms::list},
         {.method = "GET", .path = "/v1/room", .rooms = &AdminRooms::info},
         {.method = "GET", .path = "/v1/room/where", .rooms = &AdminRooms::where},
@@ -52,6 +54,10 @@ asio::awaitable<HttpAnswer> Admin::answer(HttpRequest request, std::string body)
         {.method = "GET", .path = "/v1/room/history", .rooms = &AdminRooms::history},
         {.method = "GET", .path = "/v1/room/tail", .rooms = &AdminRooms::tail},
         {.method = "POST", .path = "/v1/room/send", .rooms = &AdminRooms::send},
+        {.method = "POST", .path = "/v1/room/reset", .rooms = &AdminRooms::reset},
+        {.method = "GET", .path = "/v1/connections", .connections = &AdminConnections::list},
+        {.method = "GET", .path = "/v1/connection", .connections = &AdminConnections::info},
+        {.method = "POST", .path = "/v1/connection/close", .connections = &AdminConnections::close},
         {.method = "GET", .path = "/v1/dead-letters", .letters = &AdminLetters::list},
         {.method = "POST", .path = "/v1/dead-letters/replay", .letters = &AdminLetters::replay},
         {.method = "GET", .path = "/v1/node", .node = &Admin::node_info},
@@ -78,6 +84,8 @@ asio::awaitable<HttpAnswer> Admin::answer(HttpRequest request, std::string body)
 
 asio::awaitable<HttpAnswer> Admin::call(const Route& route, HttpRequest request, std::string body) {
     if (route.rooms != nullptr) return (rooms_.*route.rooms)(std::move(request), std::move(body));
+    if (route.connections != nullptr)
+        return (connections_.*route.connections)(std::move(request), std::move(body));
     if (route.letters != nullptr)
         return (letters_.*route.letters)(std::move(request), std::move(body));
     return (this->*route.node)(std::move(request), std::move(body));

@@ -4,6 +4,7 @@
 #include <chatx/time.h>
 
 #include "node/config.h"
+#include "node/gateway/admin_connections.h"
 #include "node/gateway/admin_context.h"
 #include "node/gateway/admin_letters.h"
 #include "node/gateway/admin_rooms.h"
@@ -19,7 +20,9 @@ namespace chatx::node {
 ///     GET /v1/rooms           GET  /v1/room/members   GET  /v1/dead-letters         GET /v1/node
 ///     GET /v1/room            GET  /v1/room/history   POST /v1/dead-letters/replay  GET /v1/config
 ///     GET /v1/room/where      GET  /v1/room/tail                                    GET /v1/errors
-///                             POST /v1/room/send
+///     GET /v1/connections     POST /v1/room/send
+///     GET /v1/connection      POST /v1/room/reset
+///                             POST /v1/connection/close
 ///
 /// Rooms are named by the query (`?room=`), since their names may hold anything. Every answer has
 /// `schema` and `coverage`; a refusal has `error` with `reason` and `message`. Whoever reaches the
@@ -55,6 +58,7 @@ private:
     AdminContext context_;
     Facts facts_;
     AdminRooms rooms_;
+    AdminConnections connections_;
     AdminLetters letters_;
 };
 

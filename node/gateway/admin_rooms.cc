@@ -271,6 +271,38 @@ AdminRooms::Answer AdminRooms::send(HttpRequest request, std::string body) {
     });
 }
 
+AdminRooms::Answer AdminRooms::reset(HttpRequest request, std::string body) {
+    QueryReader query(request);
+    if (const auto refusal = query.refusal()) co_return refused(*refusal);
+    const auto parsed = parser_.parse(body);
+    const auto* value = std::get_if<json::Value>(&parsed);
+    const json::Value* member = value == nullptr ? nullptr : value->find("room");
+    const std::string* text = member == nullptr ? nullptr : member->as_string();
+    const auto room = RoomId::parse(text == nullptr ? std::string_view() : *text);
+    if (!room) co_return refused(refusal_of(room.error()));
+
+    using Subscribers = std::optional<std::size_t>;
+    const auto ended = co_await context_.questions.ask<Subscribers>(
+        admin_wait, [&](const Questions::Reply<Subscribers>& reply) {
+            owner(*room).call([reply, name = *room](Shard& own) {
+                const engine::Room* live = own.core().rooms().find(name);
+                if (live == nullptr) return reply(std::nullopt);
+                const std::size_t subscribers = live->subscriber_count();
+                own.core().push(ResetRoom{name});
+                own.turn();
+                reply(subscribers);
+            });
+        });
+    if (!ended) co_return refused(timed_out("The room's shard"));
+    if (!*ended)
+        co_return refused(
+            {404, "not_found", "That room is not in memory on " + context_.node + "."});
+    co_return admin_answer("chatx.room-reset.v1", context_.all(), [&](json::Writer& writer) {
+        text_member(writer, "room", room->text());
+        number_member(writer, "memberships", **ended);
+    });
+}
+
 asio::awaitable<AdminRooms::Found> AdminRooms::find(RoomId room) {
     using Row = std::optional<RoomRow>;
     Found found;

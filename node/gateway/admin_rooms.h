@@ -37,6 +37,7 @@ public:
     Answer members(HttpRequest request, std::string body);  // room, after, limit
     Answer history(HttpRequest request, std::string body);  // room, after, before, after_id, limit
     Answer tail(HttpRequest request, std::string body);     // room, history; a stream
+    Answer reset(HttpRequest request, std::string body);    // {"room"}
     Answer send(HttpRequest request, std::string body);  // {"room","user","content","client_id"?}
 
 private:

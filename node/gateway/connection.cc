@@ -1,6 +1,8 @@
 #include "node/gateway/connection.h"
 
 #include "node/gateway/gateway.h"
+#include "node/gateway/poll_exchange.h"
+#include "node/net/clock.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -21,6 +23,9 @@ constexpr int reads_per_turn = 4;
 
 constexpr std::string_view socket_path = "/socket/websocket";
 
+/// Who sends more than this behind a request that is not answered is cut off.
+constexpr std::size_t pipelined_bytes_max = std::size_t{64} * 1024;
+
 /// What the protocol calls a connection that ended without a close frame (RFC 6455, 7.4.1).
 constexpr auto broken_off = static_cast<websocket::CloseCode>(1006);
 
@@ -31,6 +36,7 @@ Connection::Connection(
     : gateway_(gateway),
       socket_(std::move(socket)),
       peer_(std::move(peer)),
+      connected_at_(wall_now()),
       since_(now),
       outbox_(gateway.options_.outbox, gateway.buffers_, *this),
       decoder_(
@@ -51,7 +57,7 @@ void Connection::wait_readable() {
     socket_.async_wait(
         asio::ip::tcp::socket::wait_read, [this](const boost::system::error_code& error) {
             --waits_;
-            if (!error && phase_ != Phase::closed) handle(&Connection::on_readable);
+            if (!error && phase_ != Phase::closed) handle([this] { on_readable(); });
             gateway_.reap(*this);
         });
 }
@@ -63,15 +69,16 @@ void Connection::wait_writable() {
         asio::ip::tcp::socket::wait_write, [this](const boost::system::error_code& error) {
             --waits_;
             writable_awaited_ = false;
-            if (!error && phase_ != Phase::closed) handle(&Connection::flush);
+            if (!error && phase_ != Phase::closed) handle([this] { flush(); });
             gateway_.reap(*this);
         });
 }
 
 // What goes wrong with one client ends with its connection.
-void Connection::handle(void (Connection::*step)()) {
+template <class Step>
+void Connection::handle(Step&& step) {
     try {
-        (this->*step)();
+        step();
     } catch (const std::exception& exception) {
         gateway_.wiring_.log.error(
             "connection failed", {{"peer", peer_.to_string()}, {"error", exception.what()}});
@@ -86,10 +93,7 @@ void Connection::on_readable() {
         const auto buffer = asio::buffer(gateway_.scratch_);
         const std::size_t count = socket_.read_some(buffer, error);
         if (error == asio::error::would_block) break;
-        if (error == asio::error::eof && phase_ != Phase::websocket && !outbox_.empty()) {
-            ended_ = true;
-            return begin_closing();
-        }
+        if (error == asio::error::eof && on_half_closed()) return;
         if (error) return end();
         on_bytes(std::span(gateway_.scratch_).first(count));
         if (phase_ == Phase::closed) return;
@@ -98,42 +102,77 @@ void Connection::on_readable() {
     wait_readable();
 }
 
+// A client that says no more still gets what it asked for; true when there is something. A poll is
+// another matter: who gives up waiting looks the same.
+bool Connection::on_half_closed() {
+    if (phase_ == Phase::answer) return ended_ = exchange_->request().post;
+    if (phase_ == Phase::websocket || outbox_.empty()) return false;
+    ended_ = true;
+    begin_closing();
+    return true;
+}
+
 void Connection::on_bytes(std::span<char> bytes) {
-    if (phase_ == Phase::head) return on_head_bytes(bytes);
+    if (phase_ == Phase::answer) return keep_for_later(bytes);
+    if (phase_ == Phase::head || phase_ == Phase::body) return on_http_bytes(bytes);
     if (phase_ == Phase::websocket) on_websocket_bytes(bytes);
     // While closing, what still comes is of no interest.
 }
 
-// Only a head that comes in pieces is copied.
-void Connection::on_head_bytes(std::span<char> bytes) {
+// Only a head that comes in pieces is copied, and what comes behind a request in `answer`.
+void Connection::on_http_bytes(std::span<char> bytes) {
     std::string gathered = std::move(head_);
     head_.clear();
     if (!gathered.empty()) {
         gathered.append(bytes.data(), bytes.size());
         bytes = gathered;
+    } else if (polled_ && phase_ == Phase::head) {
+        since_ = gateway_.wiring_.port.now();  // The pause is over; a head has its own time.
     }
-    while (phase_ == Phase::head && !bytes.empty()) {
-        const auto parsed = parse_http_head(std::string_view(bytes.data(), bytes.size()));
-        if (std::holds_alternative<HttpIncomplete>(parsed)) {
-            head_.assign(bytes.data(), bytes.size());
-            return;
+    while (!bytes.empty()) {
+        if (phase_ == Phase::head) {
+            bytes = on_head_bytes(bytes);
+        } else if (phase_ == Phase::body) {
+            bytes = on_body_bytes(bytes);
+        } else {
+            return on_bytes(bytes);
         }
-        settle();
-        if (const auto* refused = std::get_if<HttpRefused>(&parsed)) {
-            HttpResponse response;
-            response.status = refused->status;
-            response.body = std::string(refused->why) + "\n";
-            return respond(response, false, false);
-        }
-        const auto& [request, size] = std::get<HttpParsed>(parsed);
-        bytes = bytes.subspan(size);
-        on_request(request);
     }
-    if (phase_ == Phase::websocket && !bytes.empty()) on_websocket_bytes(bytes);
+}
+
+std::span<char> Connection::on_head_bytes(std::span<char> bytes) {
+    const auto parsed = parse_http_head(std::string_view(bytes.data(), bytes.size()));
+    if (std::holds_alternative<HttpIncomplete>(parsed)) {
+        head_.assign(bytes.data(), bytes.size());
+        return {};
+    }
+    settle();
+    if (const auto* refused = std::get_if<HttpRefused>(&parsed)) {
+        HttpResponse response;
+        response.status = refused->status;
+        response.body = std::string(refused->why) + "\n";
+        respond(response, false, false);
+        return {};
+    }
+    const auto& [request, size] = std::get<HttpParsed>(parsed);
+    on_request(request);
+    return bytes.subspan(size);
+}
+
+std::span<char> Connection::on_body_bytes(std::span<char> bytes) {
+    const std::size_t taken = exchange_->take(std::string_view(bytes.data(), bytes.size()));
+    if (exchange_->whole()) ask_session();
+    return bytes.subspan(taken);
+}
+
+void Connection::keep_for_later(std::span<char> bytes) {
+    head_.append(bytes.data(), bytes.size());
+    if (head_.size() > pipelined_bytes_max) end();
 }
 
 void Connection::on_request(const HttpRequest& request) {
     if (request.path == socket_path) return upgrade(request);
+    if (request.path == long_poll_path) return on_poll_request(request);
     respond(
         gateway_.wiring_.page(request),
         request.keep_alive && request.content_length == 0,
@@ -146,7 +185,7 @@ void Connection::upgrade(const HttpRequest& request) {
         return refuse(request, *refused);
     if (gateway_.draining())
         return refuse(request, refuse_handshake(HandshakeRefusal::shutting_down));
-    auto user = gateway_.user_of(request);
+    auto user = gateway_.user_of(request.parameter("user_id"));
     if (!user) return refuse(request, refuse_handshake(HandshakeRefusal::user));
     if (!gateway_.wiring_.admission.admit(*user))
         return refuse(request, refuse_handshake(HandshakeRefusal::too_many_connections));
@@ -167,20 +206,95 @@ void Connection::upgrade(const HttpRequest& request) {
 
 // Neither the query nor the subprotocols, where tokens are, become a part of the line.
 void Connection::refuse(const HttpRequest& request, const HandshakeRefused& refused) {
-    gateway_.wiring_.metrics.count_handshake_refused(refused.why);
-    const std::string peer = peer_.to_string();
-    if (refused.why == HandshakeRefusal::origin) {
-        gateway_.wiring_.log.info(
-            "handshake refused",
-            {{"peer", peer},
-             {"why", to_text(refused.why)},
-             {"origin", request.header("origin")},
-             {"host", request.header("host")}});
-    } else {
-        gateway_.wiring_.log.info(
-            "handshake refused", {{"peer", peer}, {"why", to_text(refused.why)}});
-    }
+    note_refusal("handshake refused", refused.why, &request);
     respond(refused.response, false, false);
+}
+
+void Connection::note_refusal(LogText what, HandshakeRefusal why, const HttpRequest* asked) {
+    gateway_.wiring_.metrics.count_handshake_refused(why);
+    const std::string peer = peer_.to_string();
+    if (why == HandshakeRefusal::origin && asked != nullptr) {
+        gateway_.wiring_.log.info(
+            what,
+            {{"peer", peer},
+             {"why", to_text(why)},
+             {"origin", asked->header("origin")},
+             {"host", asked->header("host")}});
+    } else {
+        gateway_.wiring_.log.info(what, {{"peer", peer}, {"why", to_text(why)}});
+    }
+}
+
+void Connection::on_poll_request(const HttpRequest& request) {
+    polled_ = true;
+    auto read = read_poll_request(
+        request, {gateway_.options_.allowed_origins}, gateway_.options_.message_size_max);
+    if (const auto* answered = std::get_if<PollAnswered>(&read)) {
+        if (answered->refusal) {
+            note_refusal("long-poll refused", *answered->refusal, &request);
+            gateway_.wiring_.metrics.count_long_poll_answer(
+                static_cast<unsigned>(PollStatus::forbidden));
+        }
+        return respond(answered->response, answered->keep_alive, request.method == "HEAD");
+    }
+    auto& poll = std::get<PollRequest>(read);
+    if (!poll.post && poll.token.empty()) return open_poll(poll);
+    const bool expects_continue = poll.expects_continue;
+    exchange_ = std::make_unique<PollExchange>(
+        gateway_.polls_, std::move(poll), [this](const PollAnswer& answer) {
+            return on_poll_answer(answer);
+        });
+    if (exchange_->whole()) return ask_session();
+    phase_ = Phase::body;
+    since_ = gateway_.wiring_.port.now();
+    if (expects_continue) outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void Connection::ask_session() {
+    phase_ = Phase::answer;
+    since_ = gateway_.wiring_.port.now();
+    exchange_->ask();
+}
+
+// Comes from the loop, not from inside a step of this connection.
+bool Connection::on_poll_answer(const PollAnswer& answer) {
+    const auto exchange = std::exchange(exchange_, nullptr);
+    const PollRequest& request = exchange->request();
+    phase_ = Phase::head;
+    bool written = false;
+    handle([&] {
+        if (!answer.known && !request.post) {
+            open_poll(request);
+        } else {
+            respond_to_poll(request, answer, request.token);
+        }
+        flush();
+        written = phase_ != Phase::closed;
+        resume();
+    });
+    return written;
+}
+
+void Connection::open_poll(const PollRequest& request) {
+    const auto opened = gateway_.open_poll(request, peer_);
+    if (const auto* why = std::get_if<HandshakeRefusal>(&opened)) {
+        note_refusal("long-poll refused", *why, nullptr);
+        return respond_to_poll(request, {PollStatus::forbidden, {}, true}, {});
+    }
+    respond_to_poll(request, {PollStatus::gone, {}, true}, std::get<std::string>(opened));
+}
+
+void Connection::respond_to_poll(
+    const PollRequest& request, const PollAnswer& answer, std::string_view token) {
+    gateway_.wiring_.metrics.count_long_poll_answer(static_cast<unsigned>(answer.status));
+    const bool keep_alive = request.keep_alive && !gateway_.draining();
+    respond(poll_response(request, answer, token), keep_alive, false);
+}
+
+// Goes on with what came behind the request that is answered now.
+void Connection::resume() {
+    if (phase_ == Phase::head && !head_.empty()) on_http_bytes({});
+    if (phase_ == Phase::head && ended_) begin_closing();
 }
 
 // From here on the client is one that speaks.
@@ -254,7 +368,12 @@ void Connection::cut_slow_consumer() {
 
 void Connection::respond(const HttpResponse& response, bool keep_alive, bool head_only) {
     gateway_.wiring_.metrics.count_http_response(static_cast<int>(response.status));
-    outbox_.append(to_bytes(response, keep_alive, head_only));
+    const std::string bytes = to_bytes(response, keep_alive, head_only);
+    if (outbox_.empty()) {
+        outbox_.buffer().append(bytes);  // One answer may be of any size, frames in JSON grow.
+    } else {
+        outbox_.append(bytes);
+    }
     if (outbox_.overflowed())
         return cut_slow_consumer();  // No later answer may take the place of this one.
     since_ = gateway_.wiring_.port.now();
@@ -265,7 +384,7 @@ void Connection::close(websocket::CloseCode code, std::string_view reason) {
     if (phase_ == Phase::websocket) {
         session_->close(code, reason);
         check_session();
-    } else if (phase_ == Phase::head) {
+    } else if (phase_ == Phase::head || phase_ == Phase::body) {
         end();
     }
 }
@@ -291,12 +410,31 @@ void Connection::end_session(websocket::CloseCode code) {
 void Connection::end() {
     if (phase_ == Phase::closed) return;
     if (session_) end_session(broken_off);
+    exchange_.reset();
     phase_ = Phase::closed;
     outbox_.clear();
     boost::system::error_code ignored;
     socket_.close(ignored);
     settle();
     gateway_.wiring_.admission.release(peer_);
+}
+
+ConnectionRow Connection::row() const {
+    const TimePoint now = gateway_.wiring_.port.now();
+    return {
+        .id = {gateway_.wiring_.port.edge().id().value, session_->id()},
+        .user = session_->user().text(),
+        .peer = peer_.to_string(),
+        .transport = "websocket",
+        .version = session_->version(),
+        .rooms = session_->membership_count(),
+        .connected_at = connected_at_,
+        .outbox_bytes = outbox_.size(),
+        .waiting = outbox_.waiting(now),
+        .frames_in = session_->frames_in(),
+        .refused = session_->refused(),
+        .strikes = session_->strikes(),
+        .gaps = session_->gaps()};
 }
 
 void Connection::on_outbox_filled() {
@@ -312,6 +450,7 @@ void Connection::on_outbox_full() {
 void Connection::flush() {
     if (phase_ == Phase::closed || writable_awaited_) return;
     const auto error = send_pending();
+    if (session_) session_->on_flushed();
     if (error == asio::error::would_block) return wait_writable();
     if (error) return end();
     if (phase_ == Phase::closing) {
@@ -342,8 +481,17 @@ void Connection::tick(TimePoint now) {
     const GatewayOptions& options = gateway_.options_;
     const Duration idle = now - since_;
     switch (phase_) {
-        case Phase::head:
+        case Phase::head: {
+            const bool pauses = polled_ && head_.empty();
+            const Duration idle_max = pauses ? options.idle_max : options.head_deadline;
+            if (idle > idle_max || outbox_.too_old(now)) end();
+            return;
+        }
+        case Phase::body:
             if (idle > options.head_deadline) end();
+            return;
+        case Phase::answer:  // Something went wrong where the session is.
+            if (idle > options.poll.window + options.head_deadline) end();
             return;
         case Phase::websocket:
             if (outbox_.overflowed() || outbox_.too_old(now)) return cut_slow_consumer();

@@ -52,6 +52,9 @@ public:
     [[nodiscard]] Outcome take_typing(TimePoint now);
     [[nodiscard]] Outcome take_signal(TimePoint now);
 
+    /// Refusals that are not forgiven yet.
+    [[nodiscard]] std::size_t strikes() const { return strikes_; }
+
     /// More strikes than a client may have.
     [[nodiscard]] bool struck_out() const { return strikes_ > options_.strikes_max; }
 

@@ -3,8 +3,12 @@
 #include <chatx/time.h>
 
 #include "node/gateway/connection.h"
+#include "node/gateway/connection_rows.h"
 #include "node/gateway/handshake.h"
+#include "node/gateway/long_poll.h"
 #include "node/gateway/outbox.h"
+#include "node/gateway/poll_request.h"
+#include "node/gateway/poll_session.h"
 #include "node/gateway/session.h"
 #include "node/gateway/web_page.h"
 #include "node/log.h"
@@ -20,8 +24,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 namespace chatx::node {
@@ -33,6 +40,7 @@ struct GatewayOptions {
     Duration head_deadline = std::chrono::seconds(10);
     Duration idle_max = std::chrono::seconds(60);  // Since the last frame; pinged at half of it.
     Duration linger = std::chrono::seconds(2);     // For the client to close its side.
+    PollSession::Options poll{};                   // Its bound in bytes is that of the outbox.
     std::vector<std::string> allowed_origins;
 };
 
@@ -49,6 +57,11 @@ public:
         Logger& log;
         std::function<HttpResponse(const HttpRequest&)> page;  // Answers anything but the socket.
         std::function<void()> turn;                            // Inputs were given to the core.
+        std::uint16_t shard = 0;
+        std::uint16_t shards = 1;
+
+        /// Runs something with the gateway of another shard, on that one's loop.
+        std::function<void(std::uint16_t, std::function<void(Gateway&)>)> relay;
     };
 
     Gateway(boost::asio::io_context& io, GatewayOptions options, Wiring wiring);
@@ -63,9 +76,10 @@ public:
     /// Lets time pass for all connections. Call about once a second.
     void tick(TimePoint now);
 
-    /// Closes up to `count` WebSockets with 1012, and everything else; returns how many WebSockets
-    /// are left. From the first call on nothing new is taken: handshakes, joins and sends are
-    /// refused with `shutting_down`.
+    /// Closes up to `count` WebSockets with 1012 and long-poll sessions, and everything else that
+    /// does not wait for an answer of a session; returns how many of all these are left. From the
+    /// first call on nothing new is taken: handshakes, joins and sends are refused with
+    /// `shutting_down`.
     std::size_t drain(std::size_t count);
 
     [[nodiscard]] bool draining() const { return draining_; }
@@ -75,14 +89,25 @@ public:
 
     [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
 
+    /// The WebSockets of one page and the first behind it, for operators.
+    [[nodiscard]] std::vector<ConnectionRow> rows(const ConnectionPage& page) const;
+
+    /// The WebSocket whose session has this number; null when there is none. For this turn only.
+    [[nodiscard]] Connection* find(std::uint64_t session) const;
+
+    [[nodiscard]] LongPoll& polls() { return polls_; }
+
 private:
     friend class Connection;
 
     // For the connections.
     void mark_dirty(Connection& connection);
+    void wake();  // There is something to flush.
     void flush_dirty();
     void reap(Connection& connection);  // Frees it when it is finished.
-    [[nodiscard]] std::optional<UserId> user_of(const HttpRequest& request);
+    [[nodiscard]] std::optional<UserId> user_of(std::optional<std::string_view> name);
+    [[nodiscard]] std::variant<std::string, HandshakeRefusal> open_poll(
+        const PollRequest& request, const boost::asio::ip::address& peer);  // A token.
 
     boost::asio::io_context& io_;
     GatewayOptions options_;
@@ -90,6 +115,7 @@ private:
     BufferPool buffers_;
     proto::json::Parser parser_;
     std::vector<char> scratch_;
+    LongPoll polls_;
     std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
     std::vector<Connection*> dirty_;
     std::vector<Connection*> flushing_;

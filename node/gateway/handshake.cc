@@ -48,36 +48,12 @@ bool has_entry(std::string_view list, std::string_view wanted) {
     return any_entry(list, [&](std::string_view entry) { return same_word(entry, wanted); });
 }
 
-bool origin_allowed(const HttpRequest& request, const OriginPolicy& origins) {
-    const std::string origin = request.header("origin");
-    if (origin.empty()) return true;
-    if (!origins.allowed.empty()) {
-        return std::any_of(
-            origins.allowed.begin(), origins.allowed.end(), [&](const std::string& allowed) {
-                return same_word(allowed, origin);
-            });
-    }
-    const std::string host = request.header("host");
-    return !host.empty()
-           && (same_word(origin, "http://" + host) || same_word(origin, "https://" + host));
-}
-
 bool is_key(std::string_view key) {
     // 16 bytes in base64: 22 characters of the alphabet and two of padding.
     return key.size() == 24 && key.ends_with("==")
            && std::all_of(key.begin(), key.end() - 2, [](unsigned char c) {
                   return std::isalnum(c) != 0 || c == '+' || c == '/';
               });
-}
-
-/// A list or an object in place of the text is no version; nothing at all is the first one.
-std::optional<proto::phoenix::Version> version_of(const HttpRequest& request) {
-    const bool nested =
-        std::any_of(request.query.begin(), request.query.end(), [](const auto& pair) {
-            return pair.first.starts_with("vsn[");
-        });
-    if (nested) return std::nullopt;
-    return proto::phoenix::parse_vsn(request.parameter("vsn").value_or("1.0.0"));
 }
 
 HandshakeRefused bad_request(std::string_view why) {
@@ -97,6 +73,29 @@ HttpResponse try_later(unsigned status, Reason reason) {
 }
 
 }  // namespace
+
+bool origin_allowed(const HttpRequest& request, const OriginPolicy& origins) {
+    const std::string origin = request.header("origin");
+    if (origin.empty()) return true;
+    if (!origins.allowed.empty()) {
+        return std::any_of(
+            origins.allowed.begin(), origins.allowed.end(), [&](const std::string& allowed) {
+                return same_word(allowed, origin);
+            });
+    }
+    const std::string host = request.header("host");
+    return !host.empty()
+           && (same_word(origin, "http://" + host) || same_word(origin, "https://" + host));
+}
+
+std::optional<proto::phoenix::Version> version_of(const HttpRequest& request) {
+    const bool nested =
+        std::any_of(request.query.begin(), request.query.end(), [](const auto& pair) {
+            return pair.first.starts_with("vsn[");
+        });
+    if (nested) return std::nullopt;
+    return proto::phoenix::parse_vsn(request.parameter("vsn").value_or("1.0.0"));
+}
 
 std::string websocket_accept(std::string_view key) {
     const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

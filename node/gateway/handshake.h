@@ -4,6 +4,7 @@
 #include "node/refusals.h"
 #include "proto/phoenix.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,13 @@ namespace chatx::node {
 struct OriginPolicy {
     std::span<const std::string> allowed;
 };
+
+/// Whether the page that sent the request may connect.
+[[nodiscard]] bool origin_allowed(const HttpRequest& request, const OriginPolicy& origins);
+
+/// The version of the protocol that `vsn` asks for: without one the first. Nothing when it is not
+/// spoken here; a list or an object in place of the text is no version.
+[[nodiscard]] std::optional<proto::phoenix::Version> version_of(const HttpRequest& request);
 
 /// The request may become a WebSocket; these are the bytes of the 101 answer.
 struct Upgrade {

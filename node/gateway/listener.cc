@@ -5,6 +5,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace chatx::node {
@@ -17,6 +18,9 @@ namespace {
 /// loop.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
+/// Long enough that a timer is worth it, short enough that nobody notices.
+constexpr auto turn_pause = std::chrono::milliseconds(5);
+
 constexpr int backlog = 4096;
 
 }  // namespace
@@ -25,12 +29,14 @@ Listener::Listener(
     asio::ip::tcp::endpoint endpoint,
     std::vector<std::unique_ptr<Shard>>& shards,
     Admission& admission,
-    ShardMetrics& metrics)
+    ShardMetrics& metrics,
+    const ListenerOptions& options)
     : endpoint_(std::move(endpoint)),
       shards_(shards),
       admission_(admission),
       metrics_(metrics),
       acceptor_(shards.front()->io()),
+      options_(options),
       pause_(shards.front()->io()) {}
 
 std::optional<std::string> Listener::open() {
@@ -61,6 +67,7 @@ void Listener::stop() {
 }
 
 void Listener::accept() {
+    if (const auto wait = pause()) return accept_after(*wait);
     const std::size_t shard = next_shard_;
     next_shard_ = (next_shard_ + 1) % shards_.size();
     acceptor_.async_accept(
@@ -70,16 +77,29 @@ void Listener::accept() {
         });
 }
 
+void Listener::accept_after(Duration wait) {
+    pause_.expires_after(wait);
+    pause_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled && acceptor_.is_open()) accept();
+    });
+}
+
+// How long to leave the next client in the system's queue, if at all.
+std::optional<Duration> Listener::pause() {
+    if (admission_.pending_full()) {
+        metrics_.accepts_paused(AcceptLimit::pending_connections);
+        return turn_pause;
+    }
+    const auto wait = accepts_.take(options_.accepts, monotonic_now());
+    if (!wait) return std::nullopt;
+    metrics_.accepts_paused(AcceptLimit::accepts_per_sec);
+    return std::max<Duration>(*wait, turn_pause);
+}
+
 void Listener::on_accepted(
     const boost::system::error_code& error, asio::ip::tcp::socket socket, std::size_t shard) {
     if (!acceptor_.is_open()) return;
-    if (error && error != asio::error::connection_aborted) {
-        pause_.expires_after(accept_pause);
-        pause_.async_wait([this](const boost::system::error_code& cancelled) {
-            if (!cancelled && acceptor_.is_open()) accept();
-        });
-        return;
-    }
+    if (error && error != asio::error::connection_aborted) return accept_after(accept_pause);
     if (!error) {
         boost::system::error_code gone;
         const auto peer = socket.remote_endpoint(gone).address();

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chatx/time.h>
+
+#include "engine/token_bucket.h"
 #include "node/metrics.h"
 #include "node/net/admission.h"
 #include "node/net/shard.h"
@@ -15,9 +18,17 @@
 
 namespace chatx::node {
 
+struct ListenerOptions {
+    engine::TokenRate accepts{{.tokens_per_sec = 5000, .burst = 1000}};  // Of all addresses.
+};
+
 /// Takes connections in and hands them to the shards in turn. One that is not admitted is closed
 /// before a byte is read, which is the cheapest refusal there is. Lives on the loop of the first
 /// shard.
+///
+/// When all clients come at once they wait their turn in the system's queue instead: nothing is
+/// taken beyond the rate, nor while as many connections as may have sent no whole request yet. The
+/// latter lasts no longer than such a connection may stay.
 class Listener {
 public:
     /// All outlive the listener.
@@ -25,7 +36,8 @@ public:
         boost::asio::ip::tcp::endpoint endpoint,
         std::vector<std::unique_ptr<Shard>>& shards,
         Admission& admission,
-        ShardMetrics& metrics);
+        ShardMetrics& metrics,
+        const ListenerOptions& options = {});
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
     ~Listener() = default;
@@ -46,6 +58,8 @@ public:
 
 private:
     void accept();
+    void accept_after(Duration wait);
+    [[nodiscard]] std::optional<Duration> pause();
     void on_accepted(
         const boost::system::error_code& error,
         boost::asio::ip::tcp::socket socket,
@@ -60,6 +74,8 @@ private:
     Admission& admission_;
     ShardMetrics& metrics_;
     boost::asio::ip::tcp::acceptor acceptor_;
+    ListenerOptions options_;
+    engine::TokenBucket accepts_;
     boost::asio::steady_timer pause_;
     std::size_t next_shard_ = 0;
 };

@@ -35,6 +35,14 @@ void Outbox::append(std::string_view frame) {
     buffer().append(frame);
 }
 
+bool Outbox::offer(std::string_view frame) {
+    if (overflowed_) return false;
+    if (size() + frame.size() > limits_.offered_max) owner_.on_outbox_full();
+    if (size() + frame.size() > limits_.offered_max) return false;
+    buffer().append(frame);
+    return true;
+}
+
 std::string& Outbox::buffer() {
     if (empty()) {
         if (buffer_.capacity() == std::string().capacity()) buffer_ = pool_.take();

@@ -52,7 +52,8 @@ class Outbox {
 public:
     struct Limits {
         std::size_t bytes_max = std::size_t{1} << 20;
-        Duration age_max = std::chrono::seconds(10);  // Of bytes that a flush left behind.
+        std::size_t offered_max = std::size_t{1} << 20;  // For `offer`; not above `bytes_max`.
+        Duration age_max = std::chrono::seconds(10);     // Of bytes that a flush left behind.
     };
 
     /// All outlive the outbox.
@@ -67,6 +68,12 @@ public:
     /// good.
     void append(std::string_view frame);
 
+    /// Adds a frame that may be missing: beyond `offered_max` it is left out, and false.
+    [[nodiscard]] bool offer(std::string_view frame);
+
+    /// Half of `offered_max` is free.
+    [[nodiscard]] bool drained() const { return size() <= limits_.offered_max / 2; }
+
     /// Where a frame is to be encoded in place, beyond any bound; call `check` after it.
     [[nodiscard]] std::string& buffer();
     void check();
@@ -74,6 +81,11 @@ public:
     [[nodiscard]] bool empty() const { return sent_ == buffer_.size(); }
 
     [[nodiscard]] std::size_t size() const { return buffer_.size() - sent_; }
+
+    /// Bytes that it takes up to its bound.
+    [[nodiscard]] std::size_t free_bytes() const {
+        return size() < limits_.bytes_max ? limits_.bytes_max - size() : 0;
+    }
 
     [[nodiscard]] bool overflowed() const { return overflowed_; }
 
@@ -90,6 +102,11 @@ public:
 
     /// Bytes have waited for longer than `age_max`; told at most `age_max` late.
     [[nodiscard]] bool too_old(TimePoint now) const;
+
+    /// How long bytes have waited behind a flush, told at most that much too short.
+    [[nodiscard]] Duration waiting(TimePoint now) const {
+        return mark_ ? now - mark_->since : Duration::zero();
+    }
 
     /// Throws away what is left, and the buffer.
     void clear();

@@ -10,7 +10,7 @@ RoomVisitor::RoomVisitor(SessionPort& port, RoomId room, Ears ears)
 
 RoomVisitor::~RoomVisitor() {
     if (attached_) port_.edge().detach(room_, *this);
-    if (joins_) port_.request(RoomCommand{room_, engine::Leave{member()}});
+    if (listener_) port_.request(RoomCommand{room_, engine::Leave{member()}});
     port_.edge().remove(id_);
 }
 
@@ -24,22 +24,17 @@ void RoomVisitor::read(const HistoryRange& range) {
 }
 
 void RoomVisitor::listen(UserId user, std::uint32_t history) {
-    joins_ = true;
-    engine::Join join{
-        .reply_to = reply_to(),
-        .member = member(),
-        .user = std::move(user),
-        .visible = false,
-        .meta = {},
-        .resume = {}};
-    join.resume.history = history;
-    port_.request(RoomCommand{room_, std::move(join)});
+    listener_ = std::move(user);
+    engine::Resume resume;
+    resume.history = history;
+    join(resume);
 }
 
 void RoomVisitor::on_reply(engine::Replied reply) {
     const auto* joined = std::get_if<Result<engine::JoinReply>>(&reply.what);
     if (joined != nullptr && joined->has_value() && !attached_) {
         attached_ = true;
+        heard_ = {(*joined)->epoch, (*joined)->seq};
         port_.edge().attach(room_, *this);
     }
     ears_.replied(std::move(reply));
@@ -48,7 +43,29 @@ void RoomVisitor::on_reply(engine::Replied reply) {
 void RoomVisitor::on_authorized(const Authorized& /*answer*/) {}
 
 void RoomVisitor::on_event(const EdgeEvent& event) {
-    if (const auto* message = std::get_if<MessagePtr>(&event.news())) ears_.said(*message);
+    const auto* message = std::get_if<MessagePtr>(&event.news());
+    if (message == nullptr) return;
+    heard_ = {(*message)->epoch, (*message)->seq};
+    ears_.said(*message);
+}
+
+void RoomVisitor::on_room_reset(const RoomId& /*room*/) {
+    attached_ = false;
+    engine::Resume resume;
+    resume.since = heard_;
+    join(resume);
+}
+
+void RoomVisitor::join(const engine::Resume& resume) {
+    port_.request(RoomCommand{
+        room_,
+        engine::Join{
+            .reply_to = reply_to(),
+            .member = member(),
+            .user = *listener_,
+            .visible = false,
+            .meta = {},
+            .resume = resume}});
 }
 
 engine::MemberKey RoomVisitor::member() const {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace chatx::node {
@@ -40,14 +41,17 @@ public:
     void send(engine::Send send);
     void read(const HistoryRange& range);
 
-    /// The answer has up to `history` messages; what is said later follows.
+    /// The answer has up to `history` messages; what is said later follows. When the room is reset
+    /// it listens again from where it was: another answer comes, with what was missed.
     void listen(UserId user, std::uint32_t history);
 
     void on_reply(engine::Replied reply) override;
     void on_authorized(const Authorized& answer) override;
     void on_event(const EdgeEvent& event) override;
+    void on_room_reset(const RoomId& room) override;
 
 private:
+    void join(const engine::Resume& resume);
     [[nodiscard]] engine::MemberKey member() const;
     [[nodiscard]] engine::ReplyTo reply_to() const;
 
@@ -55,7 +59,8 @@ private:
     RoomId room_;
     Ears ears_;
     std::uint64_t id_;
-    bool joins_ = false;
+    std::optional<UserId> listener_;  // Once it listens.
+    engine::Resume::Point heard_;     // Up to here.
     bool attached_ = false;
 };
 

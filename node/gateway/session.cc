@@ -119,6 +119,7 @@ bool Session::on_control_frame() {
 }
 
 void Session::on_frame(Received received) {
+    ++frames_in_;
     const Frame& frame = received.frame;
     // An overloaded client may still show that it lives.
     if (frame.topic == phoenix::connection_topic && frame.event == phoenix::heartbeat_event) {
@@ -144,7 +145,7 @@ void Session::on_topic_frame(Received received) {
 void Session::handle(Memberships::iterator membership, Received received) {
     const Frame& frame = received.frame;
     Membership& state = membership->second;
-    if (state.joining) return hold(state, std::move(received));
+    if (state.joining || state.asked) return hold(state, std::move(received));
     CHATX_ASSERT(state.joined);
     if (frame.event == phoenix::join_event) return start_join(state, std::move(received.frame));
     if (!frame.join_ref.is_null() && frame.join_ref != state.joined->join_ref)
@@ -159,7 +160,7 @@ void Session::hold(Membership& membership, Received received) {
         return reply_error(
             received.frame.join_ref,
             received.frame,
-            refusal(Reason::queue_overflow, "the join is not decided yet"));
+            refusal(Reason::queue_overflow, "what came before is not decided yet"));
     }
     held_bytes_ += received.bytes;
     membership.held.push_back(std::move(received));
@@ -181,7 +182,7 @@ void Session::join(const Frame& frame) {
         });
     }
     Membership& membership =
-        memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}}).first->second;
+        memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}, {}}).first->second;
     start_join(membership, frame);
 }
 
@@ -212,7 +213,7 @@ void Session::leave(Memberships::iterator membership, const Frame& frame) {
     write_close(joined.join_ref, frame.topic);
 }
 
-void Session::push(const Membership& membership, Received received) {
+void Session::push(Membership& membership, Received received) {
     if (received.binary) return push_binary(membership, std::move(received));
     const Frame& frame = received.frame;
     const Ref& id = membership.joined->id;
@@ -231,7 +232,7 @@ void Session::push(const Membership& membership, Received received) {
     read_history(membership, frame);
 }
 
-void Session::push_binary(const Membership& membership, Received received) {
+void Session::push_binary(Membership& membership, Received received) {
     const Frame& frame = received.frame;
     const Ref& id = membership.joined->id;
     if (phoenix::is_reserved_event(frame.event) || is_own_event(frame.event)) {
@@ -246,13 +247,9 @@ void Session::push_binary(const Membership& membership, Received received) {
             id, frame, Error{Reason::rate_limited, "too many signals", refused->retry_after});
     }
     if (!options_.authorize) return signal(membership, std::move(received));
-    if (signals_.size() >= options_.requests_max) {
-        return reply_error(
-            id, frame, refusal(Reason::queue_overflow, "too many requests without an answer"));
-    }
     const std::uint64_t request = ++last_request_;
-    std::string topic = frame.topic;
-    signals_.emplace(request, AskedSignal{std::move(topic), std::move(received)});
+    signals_.emplace(request, frame.topic);
+    membership.asked = AskedSignal{request, std::move(received)};
     port_.authorize({id_, request, client_.user, membership.room, AuthAction::send});
 }
 
@@ -341,14 +338,20 @@ void Session::on_authorized(const Authorized& answer) {
 
 // The membership may have ended, or be another one: then nobody waits for it.
 void Session::on_signal_authorized(const Authorized& answer) {
-    auto asked = signals_.extract(answer.request);
-    if (asked.empty()) return;
-    auto& [topic, received] = asked.mapped();
-    const auto membership = memberships_.find(topic);
-    if (membership == memberships_.end() || !membership->second.joined) return;
-    if (answer.result) return signal(membership->second, std::move(received));
-    count_unauthorized(answer);
-    reply_error(membership->second.joined->id, received.frame, refusal_of(answer.result.error()));
+    const auto topic = signals_.extract(answer.request);
+    if (topic.empty()) return;
+    const auto found = memberships_.find(topic.mapped());
+    if (found == memberships_.end()) return;
+    Membership& membership = found->second;
+    if (!membership.asked || membership.asked->request != answer.request) return;
+    Received received = std::exchange(membership.asked, std::nullopt)->received;
+    if (answer.result) {
+        signal(membership, std::move(received));
+    } else {
+        count_unauthorized(answer);
+        reply_error(membership.joined->id, received.frame, refusal_of(answer.result.error()));
+    }
+    release(std::exchange(membership.held, {}));
 }
 
 void Session::count_unauthorized(const Authorized& answer) {
@@ -377,11 +380,15 @@ void Session::accept_join(Memberships::iterator membership, const engine::JoinRe
         state.joined,
         Joined{joining.join_ref, joining.join_ref.is_null() ? joining.ref : joining.join_ref});
     if (!old) port_.edge().attach(state.room, *this);
+    missed_.erase(state.room);
 
-    // To an old client without refs a close behind the reply would be one of the new membership.
+    // A client of version 1 takes a close behind the reply for one of the new membership; without
+    // refs it takes any for that, and is told of none.
     const bool close_first = client_.version == phoenix::Version::v1;
-    if (old && close_first) write_close(old->join_ref, topic);
-    const std::string response = to_json(reply, options_.node);
+    if (old && close_first && !old->join_ref.is_null()) write_close(old->join_ref, topic);
+    // Who comes back to many rooms at once gets no more than it can be sent: the rest is `more`.
+    const std::size_t page_bytes = std::min(page_bytes_max, transport_.free_bytes() / 4);
+    const std::string response = to_json(reply, options_.node, page_bytes);
     write([&](std::string& out) {
         phoenix::append_reply(
             out,
@@ -433,7 +440,65 @@ void Session::on_event(const EdgeEvent& event) {
     if (typing != nullptr && typing->member == member()) return;
     const auto* signal = std::get_if<engine::Signal>(&event.news());
     if (signal != nullptr && (signal->member == member() || !hears_binary())) return;
-    transport_.send(event.frame(client_.version));
+    if (!options_.gaps) return transport_.send(event.frame(client_.version));
+    const bool silent = !missed_.empty() && missed_.contains(event.room());
+    if (silent || !transport_.offer(event.frame(client_.version))) leave_out(event);
+}
+
+void Session::leave_out(const EdgeEvent& event) {
+    port_.count_left_out();
+    const auto* message = std::get_if<MessagePtr>(&event.news());
+    const bool ephemeral = std::holds_alternative<engine::Typing>(event.news())
+                           || std::holds_alternative<engine::Signal>(event.news());
+    if (ephemeral) return;
+    Missed& missed = missed_[event.room()];
+    if (message == nullptr) {
+        missed.presence = true;
+        return;
+    }
+    if (!missed.from) missed.from = (*message)->seq;
+    missed.to = (*message)->seq;
+}
+
+void Session::on_flushed() {
+    if (missed_.empty() || closed_ || !transport_.drained()) return;
+    for (const auto& [room, missed] : std::exchange(missed_, {}))
+        tell_missed(room, missed);
+}
+
+// Behind a join that is on its way no leave may follow: it would end that one.
+void Session::tell_missed(const RoomId& room, const Missed& missed) {
+    const auto membership = memberships_.find(topic_of(room));
+    if (membership == memberships_.end() || !membership->second.joined) return;
+    ++gaps_;
+    port_.count_gap();
+    if (!missed.presence) {
+        const std::string payload = R"({"from":)" + std::to_string(missed.from->value) + R"(,"to":)"
+                                    + std::to_string(missed.to.value) + R"(,"reason":")"
+                                    + std::string(phoenix::slow_consumer) + R"("})";
+        return write_push(membership->second.joined->id, membership->first, gap_event, payload);
+    }
+    const Joined ended = *std::exchange(membership->second.joined, std::nullopt);
+    write_error(ended.join_ref, membership->first, phoenix::slow_consumer);
+    if (membership->second.joining) {
+        port_.edge().detach(room, *this);
+    } else {
+        leave_room(room);
+        memberships_.erase(membership);
+    }
+}
+
+// A join that is on its way reaches the room's next object, and is answered by it.
+void Session::on_room_reset(const RoomId& room) {
+    missed_.erase(room);
+    const auto membership = memberships_.find(topic_of(room));
+    if (membership == memberships_.end() || !membership->second.joined) return;
+    const Joined ended = *std::exchange(membership->second.joined, std::nullopt);
+    write_error(ended.join_ref, membership->first, phoenix::channel_crash);
+    if (membership->second.joining) return;
+    std::vector<Received> held = std::move(membership->second.held);
+    memberships_.erase(membership);
+    release(std::move(held));
 }
 
 bool Session::hears_binary() const {
@@ -446,7 +511,16 @@ void Session::close(websocket::CloseCode code, std::string_view reason) {
     transport_.close(code, reason);
 }
 
+std::vector<std::string> Session::topics() const {
+    std::vector<std::string> topics;
+    topics.reserve(memberships_.size());
+    for (const auto& [topic, membership] : memberships_)
+        topics.push_back(topic);
+    return topics;
+}
+
 void Session::leave_room(const RoomId& room) {
+    missed_.erase(room);
     port_.edge().detach(room, *this);
     port_.request({room, engine::Leave{member()}});
 }
@@ -516,6 +590,7 @@ void Session::reply_error(const Ref& join_ref, const Frame& frame, const Error& 
 }
 
 void Session::count_refusal(Reason reason) {
+    ++refused_;
     port_.count(engine::Event{
         .metric = engine::Metric::rejected, .value = 1, .reason = reason, .label = {}});
 }
@@ -528,6 +603,12 @@ void Session::unmatched(const Frame& frame) {
 
 void Session::write_close(const Ref& join_ref, std::string_view topic) {
     write([&](std::string& out) { phoenix::append_close(out, client_.version, join_ref, topic); });
+}
+
+void Session::write_error(const Ref& join_ref, std::string_view topic, std::string_view reason) {
+    write([&](std::string& out) {
+        phoenix::append_error(out, client_.version, join_ref, topic, reason);
+    });
 }
 
 void Session::write_push(

@@ -14,12 +14,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace chatx::node {
 
@@ -42,6 +42,11 @@ public:
     /// A request that ended at the session, to be counted.
     virtual void count(const engine::Event& event) = 0;
     virtual void count(FrameLimit limit) = 0;
+
+    // An event was left out for a slow client; one membership was told so.
+    virtual void count_left_out() {}
+
+    virtual void count_gap() {}
 };
 
 struct SessionOptions {
@@ -53,6 +58,7 @@ struct SessionOptions {
     std::size_t held_bytes_max =
         std::size_t{512} * 1024;  // The same in bytes as received, of all topics.
     FrameLimiter::Options rates;
+    bool gaps = false;       // A slow client misses events and is told which, instead of being cut.
     bool authorize = false;  // There is an auth adapter to ask.
     std::string node;        // The name of this node, told in join replies.
 };
@@ -69,6 +75,13 @@ struct SessionClient {
 /// transport. Without I/O; lives on its shard's loop.
 ///
 /// Frames of one topic are handled in order; those behind a join wait for its decision.
+///
+/// With `SessionOptions::gaps`, events of rooms that do not fit the transport are left out, replies
+/// never. From the first on the room is silent until the client has caught up. Then, if only
+/// messages were left out, the client is told from which to which (`gap`), and may read them with
+/// `history`; if presence was, the membership ends with `phx_error`, so that the client joins again
+/// and gets both afresh. Typing and signals are promised to nobody: that they are missing is not
+/// told.
 class Session final : public Subscriber {
 public:
     /// All but the client outlive the session.
@@ -94,6 +107,10 @@ public:
     void on_reply(engine::Replied reply) override;
     void on_authorized(const Authorized& answer) override;
     void on_event(const EdgeEvent& event) override;
+    void on_room_reset(const RoomId& room) override;
+
+    /// The transport has passed something on: tells what was left out, once it has caught up.
+    void on_flushed();
 
     /// Writes a close frame; the connection ends once it is sent. Only the first one counts.
     void close(proto::websocket::CloseCode code, std::string_view reason);
@@ -105,6 +122,22 @@ public:
     [[nodiscard]] std::uint64_t id() const { return id_; }
 
     [[nodiscard]] std::size_t membership_count() const { return memberships_.size(); }
+
+    // For operators.
+    [[nodiscard]] proto::phoenix::Version version() const { return client_.version; }
+
+    /// Of its memberships, joins on their way included.
+    [[nodiscard]] std::vector<std::string> topics() const;
+
+    /// Frames of the client, and of them those that were answered with an error here.
+    [[nodiscard]] std::uint64_t frames_in() const { return frames_in_; }
+
+    [[nodiscard]] std::uint64_t refused() const { return refused_; }
+
+    [[nodiscard]] std::size_t strikes() const { return limiter_.strikes(); }
+
+    /// Gaps told so far.
+    [[nodiscard]] std::uint64_t gaps() const { return gaps_; }
 
 private:
     using Frame = proto::phoenix::Frame;
@@ -131,14 +164,28 @@ private:
         std::size_t bytes = 0;
     };
 
+    /// A signal that waits for the auth adapter.
+    struct AskedSignal {
+        std::uint64_t request = 0;
+        Received received;
+    };
+
     struct Membership {
         RoomId room;
         std::optional<Joined> joined;
         std::optional<Joining> joining;  // With `joined`: a duplicate join.
-        std::vector<Received> held;       // Came while joining.
+        std::optional<AskedSignal> asked;
+        std::vector<Received> held;  // Came while the join, or the signal, is not decided.
     };
 
     using Memberships = std::map<std::string, Membership, std::less<>>;
+
+    /// What was left out of a room.
+    struct Missed {
+        std::optional<Seq> from;  // Messages, the first and the last.
+        Seq to;
+        bool presence = false;
+    };
 
     /// A push that waits for its answer.
     struct Pending {
@@ -148,12 +195,6 @@ private:
         bool oldest_first = true;  // Of a page of history: the end at which it may be cut.
     };
 
-    /// A signal that waits for the auth adapter.
-    struct AskedSignal {
-        std::string topic;
-        Received received;
-    };
-
     void on_frame(Received received);
     void on_topic_frame(Received received);
     void handle(Memberships::iterator membership, Received received);
@@ -161,8 +202,8 @@ private:
     void join(const Frame& frame);
     void start_join(Membership& membership, const Frame& frame);
     void leave(Memberships::iterator membership, const Frame& frame);
-    void push(const Membership& membership, Received received);
-    void push_binary(const Membership& membership, Received received);
+    void push(Membership& membership, Received received);
+    void push_binary(Membership& membership, Received received);
     void type(const Membership& membership, const Frame& frame);
     void send(const Membership& membership, const Frame& frame);
     void read_history(const Membership& membership, const Frame& frame);
@@ -185,6 +226,9 @@ private:
     void reply_error(const Ref& join_ref, const Frame& frame, const Error& error);
     void unmatched(const Frame& frame);
     void write_close(const Ref& join_ref, std::string_view topic);
+    void write_error(const Ref& join_ref, std::string_view topic, std::string_view reason);
+    void leave_out(const EdgeEvent& event);
+    void tell_missed(const RoomId& room, const Missed& missed);
     void write_push(
         const Ref& id, std::string_view topic, std::string_view event, std::string_view payload);
     template <class Encode>
@@ -199,11 +243,15 @@ private:
     Transport& transport_;
     SessionClient client_;
     std::uint64_t id_ = 0;
+    std::uint64_t frames_in_ = 0;
+    std::uint64_t refused_ = 0;
+    std::uint64_t gaps_ = 0;
     std::uint64_t last_request_ = 0;
     Memberships memberships_;
     std::unordered_map<std::uint64_t, Pending> pending_;
-    std::unordered_map<std::uint64_t, std::string> joins_;  // Request to topic.
-    std::unordered_map<std::uint64_t, AskedSignal> signals_;
+    std::unordered_map<std::uint64_t, std::string> joins_;    // Request to topic.
+    std::unordered_map<std::uint64_t, std::string> signals_;  // Request to topic.
+    std::map<RoomId, Missed> missed_;
     FrameLimiter limiter_;
     std::size_t held_bytes_ = 0;
     std::optional<proto::websocket::CloseCode> closed_;

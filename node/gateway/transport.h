@@ -3,6 +3,7 @@
 #include "node/framed.h"
 #include "proto/websocket.h"
 
+#include <cstddef>
 #include <string_view>
 
 namespace chatx::node {
@@ -26,12 +27,25 @@ public:
     /// for each message of a large room.
     virtual void send(const Framed& message) = 0;
 
+    /// The same for a message that may be missing as long as that is told: leaves it out, and is
+    /// false, while the client reads too slowly.
+    [[nodiscard]] virtual bool offer(const Framed& message) {
+        send(message);
+        return true;
+    }
+
+    /// The client has caught up far enough to be told what it missed.
+    [[nodiscard]] virtual bool drained() const { return true; }
+
     /// Says goodbye behind what was sent; nothing follows.
     virtual void close(proto::websocket::CloseCode code, std::string_view reason) = 0;
 
     [[nodiscard]] virtual bool takes_binary() const = 0;
 
     [[nodiscard]] virtual bool full() const = 0;
+
+    /// What it takes before it is full, in bytes.
+    [[nodiscard]] virtual std::size_t free_bytes() const = 0;
 };
 
 }  // namespace chatx::node

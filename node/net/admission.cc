@@ -97,6 +97,31 @@ void Admission::release(const UserId& user) {
     if (--count->second == 0) by_user_.erase(count);
 }
 
+bool Admission::admit_session(const asio::ip::address& peer) {
+    const auto network = network_of(peer);
+    const std::lock_guard lock(mutex_);
+    if (sessions_ >= limits_.connections_max) return false;
+    if (network) {
+        Address& address = by_address_.at(*network);
+        if (address.sessions >= limits_.connections_per_address_max) return false;
+        ++address.sessions;
+    }
+    ++sessions_;
+    return true;
+}
+
+void Admission::release_session(const asio::ip::address& peer) {
+    const auto network = network_of(peer);
+    const std::lock_guard lock(mutex_);
+    CHATX_ASSERT(sessions_ > 0);
+    --sessions_;
+    if (!network) return;
+    const auto address = by_address_.find(*network);
+    CHATX_ASSERT(address != by_address_.end() && address->second.sessions > 0);
+    --address->second.sessions;
+    rest(address);
+}
+
 std::size_t Admission::connection_count() const {
     const std::lock_guard lock(mutex_);
     return connections_;
@@ -105,6 +130,11 @@ std::size_t Admission::connection_count() const {
 std::size_t Admission::pending_count() const {
     const std::lock_guard lock(mutex_);
     return pending_;
+}
+
+bool Admission::pending_full() const {
+    const std::lock_guard lock(mutex_);
+    return pending_ >= limits_.pending_max;
 }
 
 std::size_t Admission::address_count() const {
@@ -136,9 +166,9 @@ std::optional<ConnectionLimit> Admission::limit_of_node() const {
     return std::nullopt;
 }
 
-// An address without connections may be forgotten in time.
+// An address that nothing is counted for may be forgotten in time.
 void Admission::rest(Addresses::iterator address) {
-    if (address->second.connections > 0) return;
+    if (address->second.connections > 0 || address->second.sessions > 0) return;
     const TimePoint full_at =
         std::max(address->second.accepts.full_at(), address->second.frames.full_at());
     address->second.idle = idle_.emplace(full_at, address);

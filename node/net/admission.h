@@ -20,8 +20,8 @@ namespace chatx::node {
 /// counts as one address is an IPv4 address or the /64 that an IPv6 host may choose from; the
 /// loopback has no limit of its own. Any thread.
 ///
-/// An address is remembered while it has connections, and then until its buckets are full again, so
-/// that coming anew is no way around them; of those without a connection at most
+/// An address is remembered while it has connections or long-poll sessions, and then until its
+/// buckets are full again, so that coming anew is no way around them; of those without any at most
 /// `idle_addresses_max`, the ones that would be forgotten last.
 class Admission {
 public:
@@ -61,10 +61,20 @@ public:
     [[nodiscard]] bool admit(const UserId& user);
     void release(const UserId& user);
 
+    /// Counts a long-poll session, which outlives the connections that serve it, or refuses it: on
+    /// the node and of one address there are at most as many as connections, beside those. The
+    /// address has a connection now. One that was counted is to be released; until then `frames_of`
+    /// its address stays good.
+    [[nodiscard]] bool admit_session(const boost::asio::ip::address& peer);
+    void release_session(const boost::asio::ip::address& peer);
+
     [[nodiscard]] std::size_t connection_count() const;
 
     /// Of them, those that have sent no whole request.
     [[nodiscard]] std::size_t pending_count() const;
+
+    /// Another one would be refused for that.
+    [[nodiscard]] bool pending_full() const;
 
     /// Addresses that are remembered.
     [[nodiscard]] std::size_t address_count() const;
@@ -79,9 +89,10 @@ private:
 
         std::size_t connections = 0;
         std::size_t pending = 0;
+        std::size_t sessions = 0;
         engine::TokenBucket accepts;
         SharedTokenBucket frames;
-        std::optional<Idle::iterator> idle;  // While it has no connection.
+        std::optional<Idle::iterator> idle;  // While it has neither connection nor session.
     };
 
     [[nodiscard]] Addresses::iterator recall(const boost::asio::ip::address& network);
@@ -94,6 +105,7 @@ private:
     mutable std::mutex mutex_;
     std::size_t connections_ = 0;
     std::size_t pending_ = 0;
+    std::size_t sessions_ = 0;
     Addresses by_address_;
     Idle idle_;  // By the time at which their buckets are full again.
     std::map<UserId, std::size_t> by_user_;

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
+#include <variant>
 
 namespace chatx::node {
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr auto tick_interval = std::chrono::milliseconds(50);
 constexpr auto gateway_tick_interval = std::chrono::seconds(1);
+constexpr std::string_view auth_label = "auth";  // Of its stage and its counters.
 
 }  // namespace
 
@@ -24,7 +27,7 @@ std::size_t processor_count() {
 Shard::Shard(Options options, Wiring wiring)
     : options_(std::move(options)),
       wiring_(std::move(wiring)),
-      calls_(options_.chain, wiring_.checks, wiring_.log),
+      calls_(std::make_shared<const AdapterCalls>(options_.chain, wiring_.checks)),
       io_(1),
       work_(io_.get_executor()),
       core_(options_.place, options_.rooms, options_.chain, entropy_),
@@ -36,7 +39,16 @@ Shard::Shard(Options options, Wiring wiring)
            .metrics = wiring_.metrics,
            .log = wiring_.log,
            .page = wiring_.page,
-           .turn = [this] { turn(); }}),
+           .turn = [this] { turn(); },
+           .shard = options_.place.shard,
+           .shards = options_.place.shards,
+           .relay =
+               [this](std::uint16_t shard, std::function<void(Gateway&)> what) {
+                   wiring_.shards[shard]->call([what = std::move(what)](Shard& there) {
+                       what(there.gateway_);
+                       there.turn();
+                   });
+               }}),
       outgoing_(options_.place.shards),
       timer_(io_) {}
 
@@ -88,7 +100,8 @@ bool Shard::drain_delivery() {
 }
 
 void Shard::turn() {
-    if (core_.idle()) return;  // A connection was only flushed, or a client only shows that it lives.
+    if (core_.idle())
+        return;  // A connection was only flushed, or a client only shows that it lives.
     perform(core_.run(monotonic_now(), wall_now()));
 }
 
@@ -107,14 +120,15 @@ void Shard::wait_tick() {
     });
 }
 
+// The next one is arranged for first: whatever this one throws does not stop the clock.
 void Shard::tick() {
+    wait_tick();
     const TimePoint now = monotonic_now();
     perform(core_.tick(now, wall_now()));
     if (now >= gateway_tick_at_) {
         gateway_tick_at_ = now + gateway_tick_interval;
         gateway_.tick(now);
     }
-    wait_tick();
 }
 
 void Shard::perform(std::vector<ShardAction>& actions) {
@@ -135,6 +149,12 @@ void Shard::send_outgoing() {
     }
 }
 
+void Shard::perform(const RoomCrashed& crash) {
+    wiring_.log.error(
+        "a room crashed; its clients come again, and it is opened anew",
+        {{"room", crash.room.text()}, {"error", crash.what}});
+}
+
 void Shard::perform(OpenRoom request) {
     wiring_.store->open(options_.place.shard, std::move(request));
 }
@@ -150,9 +170,18 @@ void Shard::perform(const TruncateLog& archived) {
 void Shard::perform(RunCheck check) {
     const RoomId room = check.room;
     const engine::Ticket ticket = check.ticket;
-    const bool taken = wiring_.adapters.submit([this, check = std::move(check)] {
-        post(CheckDone{check.room, check.ticket, calls_.check(check.stage, check.draft)});
-    });
+    const engine::Stage& stage = options_.chain.at(check.stage);
+    const bool taken = wiring_.adapters.submit(
+        stage.name,
+        {.answer_by = monotonic_now() + options_.rooms.room.check_deadline,
+         .ask = [this, calls = calls_, check = std::move(check)]() -> AdapterPool::Answer {
+             auto answer = calls->check(check.stage, check.draft);
+             return [this, room = check.room, ticket = check.ticket, answer = std::move(answer)] {
+                 post(CheckDone{room, ticket, heard(answer)});
+             };
+         },
+         .dropped =
+             [this, label = stage.label()] { wiring_.metrics.count_adapter_call_dropped(label); }});
     if (!taken) core_.push(CheckDone{room, ticket, std::nullopt});
 }
 
@@ -171,8 +200,14 @@ void Shard::perform(GiveUp letters) {
 void Shard::perform(Authorize question) {
     const std::uint64_t connection = question.connection;
     const std::uint64_t request = question.request;
-    const bool taken =
-        wiring_.adapters.submit([this, question = std::move(question)] { post(answer(question)); });
+    const bool taken = wiring_.adapters.submit(
+        auth_label,
+        {.answer_by = monotonic_now() + Core::authorize_deadline,
+         .ask = [this, calls = calls_, question = std::move(question)]() -> AdapterPool::Answer {
+             auto answer = calls->authorize(question.user, question.room, question.action);
+             return [this, question, answer = std::move(answer)] { authorized(question, answer); };
+         },
+         .dropped = [this] { wiring_.metrics.count_adapter_call_dropped(auth_label); }});
     if (taken) return;
     count_auth_failure();
     core_.push(Authorized{
@@ -183,18 +218,25 @@ void Shard::perform(const engine::Event& event) {
     wiring_.metrics.count(event);
 }
 
-// Runs on a thread of the pool.
-Authorized Shard::answer(const Authorize& question) {
-    auto result = calls_.authorize(question.user, question.room, question.action);
+// This and `heard` run on a thread of a pool.
+void Shard::authorized(const Authorize& question, const AdapterAnswer<Result<Done>>& answer) {
+    auto result = heard(answer);
     if (!result) {
         count_auth_failure();
         result = Error{Reason::adapter_error, "the auth adapter threw", std::nullopt};
     }
-    return {question.connection, question.request, *std::move(result)};
+    post(Authorized{question.connection, question.request, *std::move(result)});
+}
+
+template <class Answer>
+std::optional<Answer> Shard::heard(const AdapterAnswer<Answer>& answer) {
+    if (const auto* given = std::get_if<Answer>(&answer)) return *given;
+    log_failure(wiring_.log, std::get<AdapterFailure>(answer));
+    return std::nullopt;
 }
 
 void Shard::count_auth_failure() {
-    count({.metric = engine::Metric::adapter_error, .value = 1, .reason = {}, .label = "auth"});
+    count({.metric = engine::Metric::adapter_error, .value = 1, .reason = {}, .label = auth_label});
 }
 
 }  // namespace chatx::node

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -41,7 +42,7 @@ public:
     struct Wiring {
         const std::vector<std::unique_ptr<Shard>>& shards;  // All of the node, this one included.
         StoreWorker* store = nullptr;                       // See set_store.
-        AdapterPool& adapters;
+        AdapterPools& adapters;
         Admission& admission;
         Adapters checks;
         ShardMetrics& metrics;
@@ -97,6 +98,10 @@ public:
 
     void count(FrameLimit limit) override { wiring_.metrics.count_frame_refused(limit); }
 
+    void count_left_out() override { wiring_.metrics.count_left_out(); }
+
+    void count_gap() override { wiring_.metrics.count_gap(); }
+
 private:
     void run();
     void read_mailbox();
@@ -107,6 +112,7 @@ private:
 
     void perform(Post post) { outgoing_[post.shard].push_back(std::move(post.message)); }
 
+    void perform(const RoomCrashed& crash);
     void perform(OpenRoom request);
     void perform(AppendLog entry);
     void perform(const TruncateLog& archived);
@@ -116,12 +122,14 @@ private:
     void perform(GiveUp letters);
     void perform(Authorize question);
     void perform(const engine::Event& event);
-    [[nodiscard]] Authorized answer(const Authorize& question);
+    template <class Answer>
+    std::optional<Answer> heard(const AdapterAnswer<Answer>& answer);
+    void authorized(const Authorize& question, const AdapterAnswer<Result<Done>>& answer);
     void count_auth_failure();
 
     Options options_;
     Wiring wiring_;
-    AdapterCalls calls_;
+    std::shared_ptr<const AdapterCalls> calls_;  // With the calls that run.
     boost::asio::io_context io_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     SystemEntropy entropy_;

@@ -80,6 +80,24 @@ TEST_CASE("a room stays while it recognizes retries that would not be brought ba
     CHECK(fixture.room().can_close());
 }
 
+TEST_CASE("a room stays until those who sent may send as much as in one that is opened anew") {
+    RoomFixture fixture;
+    fixture.options.archive = true;
+    fixture.options.rate_limit = {.messages_per_sec = 1, .burst = 1000, .buckets_max = 10};
+    fixture.use_chain({"rate_limit"});
+    fixture.open();
+    fixture.say(400);
+    fixture.room().on_archived(Seq{400});
+    fixture.pass(300s);
+    fixture.tick();
+    CHECK_FALSE(fixture.room().can_close());
+    REQUIRE(fixture.room().deadline());
+    CHECK(*fixture.room().deadline() == fixture.now + 100s);
+    fixture.pass(100s);
+    fixture.tick();
+    CHECK(fixture.room().can_close());
+}
+
 namespace {
 
 /// A room that is used, closed and opened again, and what it has to remember.

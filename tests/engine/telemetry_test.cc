@@ -21,6 +21,7 @@ TEST_CASE("metrics are named like their enumerators") {
     CHECK(to_text(Metric::rate_limit_hit) == "rate_limit_hit");
     CHECK(to_text(Metric::rejected) == "rejected");
     CHECK(to_text(Metric::room_closed) == "room_closed");
+    CHECK(to_text(Metric::room_crashed) == "room_crashed");
 }
 
 }  // namespace chatx::engine

@@ -20,6 +20,8 @@ struct Listener final : Subscriber {
         frames.emplace_back(event.frame(proto::phoenix::Version::v2).message());
     }
 
+    void on_room_reset(const RoomId& room) override { frames.push_back("reset " + room.text()); }
+
     std::vector<std::uint64_t> replies;
     std::vector<std::uint64_t> answers;
     std::vector<std::string> frames;
@@ -37,6 +39,19 @@ using Numbers = std::vector<std::uint64_t>;
 using Frames = std::vector<std::string>;
 
 }  // namespace
+
+TEST_CASE("a reset reaches each connection that is attached, once, and detaches it") {
+    Edge edge(engine::EdgeId{3});
+    Listener ann;
+    Listener bob;
+    edge.attach(test::room_named("a"), ann);
+    edge.attach(test::room_named("b"), bob);
+    edge.handle(RoomReset{test::room_named("a")});
+    edge.handle(RoomReset{test::room_named("a")});
+    edge.handle(event_in("a", "1"));
+    CHECK(ann.frames == Frames{"reset a"});
+    CHECK(bob.frames.empty());
+}
 
 TEST_CASE("an event reaches each connection that is attached to its room, once") {
     Edge edge(engine::EdgeId{3});

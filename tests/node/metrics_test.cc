@@ -88,7 +88,8 @@ TEST_CASE("the text has these series") {
         Metric::delivery_retry,
         Metric::dedupe_hit,
         Metric::room_opened,
-        Metric::room_closed};
+        Metric::room_closed,
+        Metric::room_crashed};
     for (const Metric metric : all)
         shard.count({.metric = metric});
     shard.count({.metric = Metric::queue_size, .value = 7});
@@ -102,6 +103,7 @@ TEST_CASE("the text has these series") {
     shard.connection_closed();
     shard.connection_refused(ConnectionLimit::connections);
     shard.connection_refused(ConnectionLimit::pending_connections_per_ip);
+    shard.accepts_paused(AcceptLimit::pending_connections);
     shard.count_handshake_refused(HandshakeRefusal::not_an_upgrade);
     shard.count_handshake_refused(HandshakeRefusal::shutting_down);
     shard.websocket_opened();
@@ -115,11 +117,19 @@ TEST_CASE("the text has these series") {
     shard.outbox_changed(500);
     shard.outbox_changed(-100);
     shard.count_slow_consumer();
+    shard.count_left_out();
+    shard.count_gap();
     shard.log_appended(400us);
     shard.log_appended(3ms);
+    shard.count_adapter_call_dropped("moderation");
     shard.store_went_down();
     shard.store_came_up();
     shard.store_went_down();
+    shard.count_store_error(StoreOperation::append);
+    shard.count_store_error(StoreOperation::read);
+    shard.log_backlog_changed(5);
+    shard.log_backlog_changed(-2);
+    shard.dead_letters_changed(4);
 
     std::string not_zero;
     for (const std::string& line : samples(metrics.render(std::nullopt))) {
@@ -141,10 +151,12 @@ chatx_delivery_give_up_total 3
 chatx_dedupe_hit_total 1
 chatx_room_opened_total 1
 chatx_room_closed_total 1
+chatx_room_crashed_total 1
 chatx_connections 1
 chatx_connection_opened_total 2
 chatx_connection_refused_total{limit="connections"} 1
 chatx_connection_refused_total{limit="pending_connections_per_ip"} 1
+chatx_accept_paused_total{limit="pending_connections"} 1
 chatx_handshake_refused_total{reason="not_an_upgrade"} 1
 chatx_handshake_refused_total{reason="shutting_down"} 1
 chatx_websockets 1
@@ -156,6 +168,8 @@ chatx_http_response_total{code="2xx"} 1
 chatx_http_response_total{code="4xx"} 1
 chatx_outbox_bytes 400
 chatx_slow_consumer_cut_total 1
+chatx_slow_consumer_left_out_total 1
+chatx_slow_consumer_gap_total 1
 chatx_log_append_seconds_bucket{le="0.0005"} 1
 chatx_log_append_seconds_bucket{le="0.001"} 1
 chatx_log_append_seconds_bucket{le="0.0025"} 1
@@ -168,7 +182,12 @@ chatx_log_append_seconds_bucket{le="1"} 2
 chatx_log_append_seconds_bucket{le="+Inf"} 2
 chatx_log_append_seconds_sum 0.0034
 chatx_log_append_seconds_count 2
+chatx_adapter_call_dropped_total{adapter="moderation"} 1
 chatx_store_down 1
+chatx_store_error_total{operation="append"} 1
+chatx_store_error_total{operation="read"} 1
+chatx_log_backlog 3
+chatx_dead_letters 4
 chatx_build_info{version="0.1.0"} 1
 process_start_time_seconds 1740830400.25
 )");

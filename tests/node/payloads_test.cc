@@ -120,6 +120,29 @@ TEST_CASE(
         == R"({"reason":"rate_limited","retry_after_ms":1})");
 }
 
+TEST_CASE("a reply with little space says more, and with very little has no message") {
+    engine::JoinReply reply;
+    for (int i = 0; i < 3; ++i) {
+        Message message = test::message_at(room_named("a"), static_cast<std::uint64_t>(i + 1));
+        message.content = std::string(20'000, 'x');
+        reply.messages.push_back(std::make_shared<const Message>(std::move(message)));
+    }
+    reply.recovered = true;
+    const auto count = [&](std::size_t page_bytes) {
+        const std::string json = to_json(reply, "n1", page_bytes);
+        std::size_t messages = 0;
+        for (auto at = json.find("\"content\""); at != json.npos;
+             at = json.find("\"content\"", at + 1))
+            ++messages;
+        CHECK((json.find("\"more\":true") != json.npos) == (messages < 3));
+        return messages;
+    };
+    CHECK(count(page_bytes_max) == 3);
+    CHECK(count(50'000) == 2);
+    CHECK(count(16 * 1024) == 1);
+    CHECK(count(1000) == 0);
+}
+
 TEST_CASE("a room's event is one frame for all, of the topic of its room") {
     const RoomId room = room_named("a \"b\"");
     const Framed framed =

@@ -93,6 +93,8 @@ private:
         if (verb == "log") return act_on_log(what, words);
         if (verb == "archive") return set_archive(what == "works");
         if (verb == "restart") return restart();
+        if (verb == "fault") return break_entropy();
+        if (verb == "reset") return reset(what);
         if (verb == "show") return show(what);
         return false;
     }
@@ -274,6 +276,16 @@ private:
     bool restart() {
         clients_.clear();
         node_->restart();
+        return true;
+    }
+
+    bool break_entropy() {
+        node_->break_entropy(0);
+        return true;
+    }
+
+    bool reset(const std::string& name) {
+        node_->tell(0, node::ResetRoom{room_named(name)});
         return true;
     }
 

@@ -29,6 +29,8 @@ namespace chatx::test {
 ///     log takes 1                   the log has the oldest waiting entries
 ///     log fails 1                   the log cannot have the oldest waiting entries
 ///     archive fails | archive works
+///     fault                         the next join throws inside its room
+///     reset ROOM                    what an operator does
 ///     restart                       as after a crash, over the same store
 ///     show ROOM
 ///

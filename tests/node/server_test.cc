@@ -1,12 +1,18 @@
 #include "node/server.h"
 
 #include "tests/node/config_support.h"
+#include "tests/node/net/net_node.h"
 #include "tests/support/scratch_directory.h"
 #include "tests/support/socket_client.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <future>
 #include <latch>
 #include <optional>
 #include <sstream>
@@ -22,6 +28,8 @@ namespace {
 
 using chatx::test::ScratchDirectory;
 using chatx::test::SocketClient;
+using test::eventually;
+using namespace std::chrono_literals;
 
 constexpr std::string_view join = R"(["1","1","room:a","phx_join",{}])";
 
@@ -36,6 +44,12 @@ public:
         : server_(configuration(adapters, settings), log_, adapters), problem_(server_.start()) {}
 
     [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
+
+    /// Serves until the process is told to end; the exit status.
+    int run() { return server_.run(); }
+
+    /// What was logged, once nothing runs any more.
+    [[nodiscard]] std::string lines() const { return lines_.str(); }
 
     [[nodiscard]] std::uint16_t port() const {
         REQUIRE_FALSE(problem_);
@@ -114,6 +128,19 @@ struct Doorman final : Auth {
     std::latch hang{1};
 };
 
+/// Does not come back from what is to hang.
+struct HangingModeration final : Moderation {
+    Verdict check(const Draft& draft) override {
+        if (draft.content != "hang") return Verdict::pass();
+        ++hanging;
+        hang.wait();
+        return Verdict::pass();
+    }
+
+    std::atomic<int> hanging = 0;
+    std::latch hang{1};
+};
+
 /// Lets go of those who hang when the test ends, however it ends.
 struct Release {
     std::latch& hang;
@@ -132,6 +159,12 @@ struct Censor final : Moderation {
         return Verdict::pass();
     }
 };
+
+bool has_default_effect(int signal) {
+    struct sigaction action {};
+
+    return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL;
+}
 
 const std::string shout_first = "middlewares=shout,auth,rate_limit,moderation";
 
@@ -189,6 +222,75 @@ TEST_CASE("an auth adapter that hangs refuses, and is counted as late") {
     REQUIRE(client.say(SocketClient::frame(join)));
     CHECK(client.hear().find(R"("reason":"adapter_error")") != std::string::npos);
     CHECK(server.series(R"(chatx_adapter_timeout_total{adapter="auth"})") == "1");
+}
+
+TEST_CASE("an adapter that hangs costs what it is asked about, and no answer of another adapter") {
+    constexpr int threads = 4;
+    Doorman doorman;
+    HangingModeration moderation;
+    const RunningServer server({&doorman, &moderation, {}}, {});
+    std::optional<Release> release(std::in_place, moderation.hang);
+    Member ann(server.port(), "ann");
+    for (int i = 0; i < threads + 2; ++i)
+        REQUIRE(ann.say(SocketClient::frame(message("hang"))));
+    REQUIRE(eventually([&] { return moderation.hanging == threads; }));
+    Member bob(server.port(), "bob");  // Joins: the auth adapter has answered.
+    for (int i = 0; i < threads + 2; ++i) {
+        CHECK(ann.hear_until("phx_reply").find(R"("reason":"adapter_error")") != std::string::npos);
+    }
+    CHECK(server.series(R"(chatx_adapter_timeout_total{adapter="moderation"})") == "6");
+    CHECK(server.series(R"(chatx_adapter_timeout_total{adapter="auth"})") == "0");
+    release.reset();
+    CHECK(bob.answer_to("fine").find(R"("status":"ok")") != std::string::npos);
+    // Those that found no thread in time are never made.
+    CHECK(eventually([&] {
+        return server.series(R"(chatx_adapter_call_dropped_total{adapter="moderation"})") == "2";
+    }));
+    CHECK(moderation.hanging == threads);
+}
+
+TEST_CASE("a node with an adapter that never returns stops in time and names it") {
+    static HangingModeration moderation;  // Longer than the thread that the node gives up.
+    const Release release{moderation.hang};
+    RunningServer server({nullptr, &moderation, {}}, {"drain.interval_ms=1"});
+    {
+        Member ann(server.port(), "ann");
+        REQUIRE(ann.say(SocketClient::frame(message("hang"))));
+        REQUIRE(eventually([&] { return moderation.hanging == 1; }));
+    }
+    const TimePoint told = monotonic_now();
+    auto status = std::async(std::launch::async, [&] { return server.run(); });
+    REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+    // While it waits for the adapter a further signal would end the process at once.
+    CHECK(eventually([] { return has_default_effect(SIGTERM) && has_default_effect(SIGINT); }));
+    CHECK(status.wait_for(0s) == std::future_status::timeout);
+    CHECK(status.get() == Server::adapter_hangs_status);
+    CHECK(monotonic_now() - told < 2 * AdapterPool::stop_patience);
+    CHECK(
+        server.lines().find("an adapter does not return; the node ends without it "
+                            "adapter=moderation\n")
+        != std::string::npos);
+}
+
+TEST_CASE("a client that reads late still hears why it is sent away") {
+    RunningServer server(
+        {},
+        {"drain.interval_ms=1",
+         "message_size_limit=300000",
+         "inbound_message_limit=2000000",
+         "limits.outbound_bytes=50000000",
+         "rate_limit.messages_per_sec=0"});
+    Member late(server.port(), "late");
+    {
+        Member ann(server.port(), "ann");
+        for (int i = 0; i < 40; ++i)  // More than the kernel keeps for a reader.
+            CHECK(ann.answer_to(std::string(300'000, 'x')).find(R"("ok")") != std::string::npos);
+    }
+    auto status = std::async(std::launch::async, [&] { return server.run(); });
+    REQUIRE(::kill(::getpid(), SIGTERM) == 0);
+    late.hear_until("close 1012");
+    late.close();
+    CHECK(status.get() == 0);
 }
 
 TEST_CASE("an adapter that decides and is never asked stops the start") {

@@ -192,6 +192,9 @@ TEST_CASE("the lines of the recorded server come out byte for byte") {
         appended(append_close, Version::v2, ref_of("30"), std::string_view("room:int"))
         == R"([30,30,"room:int","phx_close",{}])");
     CHECK(
+        appended(append_error, Version::v2, text("40"), std::string_view("room:c"), channel_crash)
+        == R"(["40","40","room:c","phx_error",{"reason":"channel_crash"}])");
+    CHECK(
         reply({text("44"), text("45"), "room:c", Status::ok, R"({"bye":1})"})
         == R"(["44","45","room:c","phx_reply",{"response":{"bye":1},"status":"ok"}])");
 }
@@ -231,6 +234,9 @@ TEST_CASE("the recorded lines of version 1 are read and come out byte for byte")
     CHECK(
         appended(append_close, Version::v1, null, std::string_view("room:v"))
         == R"({"event":"phx_close","payload":{},"ref":null,"topic":"room:v"})");
+    CHECK(
+        appended(append_error, Version::v1, null, std::string_view("room:v"), channel_crash)
+        == R"({"event":"phx_error","payload":{"reason":"channel_crash"},"ref":null,"topic":"room:v"})");
 }
 
 TEST_CASE("version 1 wants all four keys and takes a join ref") {

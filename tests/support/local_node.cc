@@ -96,6 +96,7 @@ std::vector<std::string> LocalClient::hear() {
     std::vector<std::string> frames;
     std::string bytes(outbox_.pending());
     if (!bytes.empty()) outbox_.sent(bytes.size(), node_.now_);
+    if (session_) session_->on_flushed();
     to_client_.feed(bytes);
     while (const auto event = to_client_.next())
         frames.push_back(heard(*event));
@@ -239,6 +240,8 @@ void LocalNode::perform(Shard& shard, std::vector<node::ShardAction>& actions) {
                     for (const auto& [room, seq] : what.rooms)
                         places.push_back({room, seq});
                     (void)store_.truncate(places);
+                } else if constexpr (std::is_same_v<What, node::RoomCrashed>) {
+                    crashes_.push_back(what.room.text() + ": " + what.what);
                 } else if constexpr (std::is_same_v<What, node::GiveUp>) {
                     given_up_.insert(given_up_.end(), what.messages.begin(), what.messages.end());
                 } else if (held_.at(kind<What>())) {
@@ -256,8 +259,12 @@ void LocalNode::perform(Shard& shard, std::vector<node::ShardAction>& actions) {
 void LocalNode::answer(std::uint16_t shard, const node::OpenRoom& question) {
     auto stored =
         node::open_room_with_sends(store_, question.room, 1024, options_.rooms.room.dedupe, wall_);
-    if (!stored) return tell(shard, node::RoomOpened{question.room, stored.error(), {}});
-    tell(shard, node::RoomOpened{question.room, std::move(stored->state), stored->archived});
+    if (!stored)
+        return tell(shard, node::RoomOpened{question.room, stored.error(), {}, question.attempt});
+    tell(
+        shard,
+        node::RoomOpened{
+            question.room, std::move(stored->state), stored->archived, question.attempt});
 }
 
 void LocalNode::answer(std::uint16_t shard, const node::AppendLog& question) {

@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -195,14 +196,38 @@ public:
     [[nodiscard]] std::uint64_t counted(engine::Metric metric) const;
     [[nodiscard]] std::uint64_t refused(node::FrameLimit limit) const;
 
+    /// Events that were left out for slow clients, and gaps that they were told.
+    [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
+
+    [[nodiscard]] std::uint64_t gaps() const { return gaps_; }
+
     /// From now on the node takes nothing new.
     void drain() { draining_ = true; }
+
+    /// The next room of this shard that draws a random number throws.
+    void break_entropy(std::uint16_t shard) { shards_.at(shard)->entropy.broken = true; }
+
+    /// What rooms threw, with their names.
+    [[nodiscard]] const std::vector<std::string>& crashes() const { return crashes_; }
 
     /// What delivery gave up on.
     [[nodiscard]] std::vector<MessagePtr> given_up() const { return given_up_; }
 
 private:
     friend class LocalClient;
+
+    /// A source of randomness that can fail once.
+    struct FaultyEntropy final : Entropy {
+        explicit FaultyEntropy(std::uint64_t seed) : whole(seed) {}
+
+        std::uint64_t next() override {
+            if (std::exchange(broken, false)) throw std::runtime_error("no entropy");
+            return whole.next();
+        }
+
+        SeededEntropy whole;
+        bool broken = false;
+    };
 
     /// One shard and what its sessions see of it.
     struct Shard final : node::SessionPort {
@@ -226,8 +251,12 @@ private:
 
         void count(node::FrameLimit limit) override { ++node.refused_[limit]; }
 
+        void count_left_out() override { ++node.left_out_; }
+
+        void count_gap() override { ++node.gaps_; }
+
         LocalNode& node;
-        SeededEntropy entropy;
+        FaultyEntropy entropy;
         node::Core core;
     };
 
@@ -273,8 +302,11 @@ private:
     std::vector<std::string> new_questions_;
     std::map<engine::Metric, std::uint64_t> counts_;
     std::map<node::FrameLimit, std::uint64_t> refused_;
+    std::uint64_t left_out_ = 0;
+    std::uint64_t gaps_ = 0;
     bool draining_ = false;
     std::vector<MessagePtr> given_up_;
+    std::vector<std::string> crashes_;
 };
 
 }  // namespace chatx::test

@@ -13,6 +13,7 @@ inline node::FrameLimiter::Options no_limits() {
         .frames = no_limit,
         .joins = no_limit,
         .typing = no_limit,
+        .signals = no_limit,
         .heartbeats = no_limit,
         .strikes_max = 1000};
 }

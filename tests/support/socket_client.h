@@ -100,6 +100,12 @@ public:
         return result;
     }
 
+    /// Something was said that is not read yet, or the server has closed.
+    [[nodiscard]] bool heard_something() const {
+        pollfd entry{.fd = socket_, .events = POLLIN, .revents = 0};
+        return !received_.empty() || ::poll(&entry, 1, 0) == 1;
+    }
+
     /// Everything until the server closes.
     std::string read_to_end() {
         while (receive()) {

@@ -269,6 +269,74 @@ class WithNode(unittest.TestCase):
             self.assertEqual(self.json('chatx.room.v1', 'room', 'info', 'party')['users'], 2)
         until(lambda: self.json('chatx.room.v1', 'room', 'info', 'party')['users'] == 0, 'all have left')
 
+    def test_a_reset_ends_memberships_and_keeps_what_was_said(self):
+        sent = self.send('reset', 'kept')
+        with self.client_in('reset', 'ann') as client:
+            self.assertEqual(self.json('chatx.room-reset.v1', 'room', 'reset', 'reset'),
+                             {'room': 'reset', 'memberships': 1})
+            heard = b''
+            while b'phx_error' not in heard:
+                heard += client.recv(65536)
+            self.assertIn(b'["1","1","room:reset","phx_error",{"reason":"channel_crash"}]', heard)
+        history = self.json('chatx.room-history.v1', 'room', 'history', 'reset')
+        self.assertEqual([message['id'] for message in history['messages']], [sent['id']])
+        self.assertEqual(self.send('reset', 'more')['seq'], 2)
+        self.assertEqual(self.ok('room', 'reset', 'reset').rows, [{'room': 'reset', 'memberships': '0'}])
+        ended = self.ctl('room', 'reset', 'nowhere')
+        self.assertEqual((ended.code, ended.out), (5, ''))
+
+    def test_a_tail_goes_on_behind_a_reset(self):
+        with self.following('tail-reset', '--json') as tail:
+            self.line(tail)
+            self.json('chatx.room-reset.v1', 'room', 'reset', 'tail-reset')
+            self.send('tail-reset', 'afterwards')
+            said = [json.loads(self.line(tail)) for _ in range(2)]
+            self.assertEqual([line['message']['content'] for line in said if 'message' in line], ['afterwards'])
+
+    # Connections.
+
+    def test_connections_are_listed_described_and_closed(self):
+        def of(user, *arguments):
+            rows = self.json('chatx.connections.v1', 'conn', 'ls', *arguments)['connections']
+            return [row for row in rows if row['user'] == user]
+        with self.client_in('conn', 'carl') as client:
+            row, = of('carl')
+            self.assertEqual(set(row), {
+                'id', 'user', 'peer', 'transport', 'version', 'connected_at', 'rooms', 'outbox_bytes', 'waiting_ms',
+                'frames_in', 'refused', 'strikes', 'gaps'})
+            self.assertEqual((row['peer'], row['transport'], row['version'], row['rooms'], row['outbox_bytes'],
+                              row['frames_in'], row['strikes']), ('127.0.0.1', 'websocket', '2.0.0', 1, 0, 1, 0))
+            self.assertAlmostEqual(row['connected_at'] / 1000, time.time(), delta=SECONDS_MAX)
+            self.assertRegex(row['id'], r'^[0-9]+-[0-9]+$')
+            self.assertEqual(of('carl', '--slow'), [row])
+            info = self.json('chatx.connection.v1', 'conn', 'info', row['id'])
+            self.assertEqual(info, {**row, 'topics': ['room:conn']})
+            self.assertRegex(self.on_terminal('conn', 'info', row['id']).out, r'(?m)^user +carl$')
+            self.assertRegex(self.on_terminal('conn', 'ls').out, r'(?m)^id +user +peer +rooms +outbox +waiting +refused')
+            self.assertEqual(self.json('chatx.connection-closed.v1', 'conn', 'close', row['id']), {'id': row['id']})
+            heard = b''
+            while part := client.recv(65536):
+                heard += part
+            self.assertIn(b'\x88\x14\x03\xe9closed by operator', heard)
+        for command in ('info', 'close'):
+            ended = self.ctl('conn', command, row['id'])
+            self.assertEqual((ended.code, ended.out), (5, ''), command)
+            self.assertEqual(self.ctl('conn', command, '99-1').code, 5)
+            self.assertEqual(self.ctl('conn', command, 'nonsense').code, 2)
+
+    def test_connections_page_in_the_order_of_their_ids(self):
+        with contextlib.ExitStack() as clients:
+            for number in range(5):
+                clients.enter_context(self.client_in('pages', f'page-{number}'))
+            def ids(*arguments):
+                return [row['id'] for row in self.json('chatx.connections.v1', 'conn', 'ls', *arguments)['connections']]
+            everybody = ids()
+            self.assertGreaterEqual(len(everybody), 5)
+            self.assertEqual(everybody, sorted(everybody, key=lambda id: [int(part) for part in id.split('-')]))
+            self.assertEqual(ids('--limit', '2'), everybody[:2])
+            self.assertEqual(ids('--limit', '2', '--after', everybody[1]), everybody[2:4])
+        self.assertEqual(self.ctl('conn', 'ls', '--slow', '--after', '0-1').code, 2)
+
     # Tails.
 
     @contextlib.contextmanager

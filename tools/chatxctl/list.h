@@ -23,6 +23,20 @@ struct List {
     std::function<std::vector<std::string>(const proto::json::Value& item)> row;
 };
 
+/// Prints an answer: as it is with JSON, else by `print`.
+template <class Print>
+ExitCode print_answer(const Output& out, const Outcome& outcome, Print&& print) {
+    if (const auto* failure = std::get_if<Failure>(&outcome)) return out.fail(*failure);
+    const auto& reply = std::get<Reply>(outcome);
+    if (!reply.ok()) return out.refused(reply);
+    if (out.json()) {
+        out.document(reply.body);
+    } else {
+        print(reply.value);
+    }
+    return out.done(reply.value);
+}
+
 /// Gets up to `limit` items and prints them; says so when there are more.
 ExitCode print_list(const Client& client, const Output& out, List list);
 

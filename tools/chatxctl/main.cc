@@ -3,6 +3,7 @@
 #include "proto/utf8.h"
 #include "tools/chatxctl/bench_command.h"
 #include "tools/chatxctl/client.h"
+#include "tools/chatxctl/connection_commands.h"
 #include "tools/chatxctl/node_commands.h"
 #include "tools/chatxctl/offline_commands.h"
 #include "tools/chatxctl/output.h"
@@ -38,6 +39,8 @@ struct Options {
     HistoryOptions history;
     TailOptions tail;
     SendOptions send;
+    std::string connection;
+    bool slow = false;
     std::vector<std::string> letters;
     bool all_letters = false;
     std::string config_file;
@@ -53,6 +56,7 @@ public:
     Commands(CLI::App& app, Options& options) : options_(options) {
         add_room_commands(
             group(app, "room", "rooms: where they are, who is in them, what is said"));
+        add_connection_commands(group(app, "conn", "connections of clients"));
         add_letter_commands(group(app, "dead-letter", "messages that an adapter did not take"));
         add_config_commands(group(app, "config", "the configuration"));
         add_errors_command(app);
@@ -90,6 +94,7 @@ private:
     }
 
     void add_room_commands(CLI::App& room);
+    void add_connection_commands(CLI::App& connections);
     void add_letter_commands(CLI::App& letters);
     void add_config_commands(CLI::App& config);
     void add_errors_command(CLI::App& app);
@@ -147,6 +152,13 @@ void Commands::add_room_commands(CLI::App& room) {
         ->check(CLI::Range(1, 200))
         ->capture_default_str();
 
+    add_room(
+        add(room,
+            "reset",
+            "end all memberships, so that clients join again, and open the room anew",
+            [&o](const auto& client, const auto& out) { return room_reset(client, out, o.room); }),
+        o.room);
+
     CLI::App& send =
         add(room, "send", "say something as some user", [&o](const auto& client, const auto& out) {
             return room_send(client, out, o.send);
@@ -155,6 +167,34 @@ void Commands::add_room_commands(CLI::App& room) {
     send.add_option("CONTENT", o.send.content, "what to say")->required();
     send.add_option("--user", o.send.user, "as whom")->required();
     send.add_option("--client-id", o.send.client_id, "makes a retry of this very send harmless");
+}
+
+void Commands::add_connection_commands(CLI::App& connections) {
+    Options& o = options_;
+    CLI::App& list =
+        add(connections, "ls", "who is connected", [&o](const auto& client, const auto& out) {
+            return connection_list(client, out, o.page, o.slow);
+        });
+    add_page(list);
+    list.add_flag("--slow", o.slow, "those with the most bytes to read first, 500 at most")
+        ->excludes(list.get_option("--after"));
+    const auto add_id = [&o](CLI::App& command) {
+        command.add_option("ID", o.connection, "the connection, as `ls` names it")->required();
+    };
+    add_id(
+        add(connections,
+            "info",
+            "all that is known of a connection",
+            [&o](const auto& client, const auto& out) {
+                return connection_info(client, out, o.connection);
+            }));
+    add_id(
+        add(connections,
+            "close",
+            "close a connection with 1001; its client comes back",
+            [&o](const auto& client, const auto& out) {
+                return connection_close(client, out, o.connection);
+            }));
 }
 
 void Commands::add_letter_commands(CLI::App& letters) {
@@ -228,6 +268,9 @@ Examples:
   chatxctl room tail -f general
   chatxctl room send general "Back in five minutes" --user ops
   chatxctl room history general --limit 200 --json
+  chatxctl room reset general
+  chatxctl conn ls --slow --limit 10
+  chatxctl conn close 0-17
   chatxctl dead-letter replay --all
   chatxctl config check chatx.toml
   chatxctl errors rate_limited)");

@@ -41,20 +41,6 @@ void print_messages(const Output& out, const json::Value& answer) {
     out.table(table, "There are no messages.");
 }
 
-/// Asks, and prints what `print` makes of an answer.
-template <class Print>
-ExitCode ask(const Output& out, Outcome outcome, Print&& print) {
-    if (const auto* failure = std::get_if<Failure>(&outcome)) return out.fail(*failure);
-    const auto& reply = std::get<Reply>(outcome);
-    if (!reply.ok()) return out.refused(reply);
-    if (out.json()) {
-        out.document(reply.body);
-    } else {
-        print(reply.value);
-    }
-    return out.done(reply.value);
-}
-
 /// Prints what a room says as it comes, one line for each message, none of it cut.
 class Follower {
 public:
@@ -125,52 +111,54 @@ ExitCode room_list(const Client& client, const Output& out, const PageOptions& o
 }
 
 ExitCode room_info(const Client& client, const Output& out, const std::string& room) {
-    return ask(out, client.get("/v1/room", {{"room", room}}), [&](const json::Value& answer) {
-        Table table;
-        std::vector<std::string> row;
-        for (const char* key :
-             {"room",
-              "slot",
-              "owner",
-              "state",
-              "epoch",
-              "seq",
-              "users",
-              "connections",
-              "listeners",
-              "queue",
-              "memory_bytes"}) {
-            table.columns.push_back({.name = key});
-            row.push_back(text_of(answer, key));
-        }
-        table.columns.push_back({.name = "last_message"});
-        row.push_back(time_of(answer, "last_inserted_at"));
-        table.rows.push_back(std::move(row));
-        out.record(table);
-    });
+    return print_answer(
+        out, client.get("/v1/room", {{"room", room}}), [&](const json::Value& answer) {
+            Table table;
+            std::vector<std::string> row;
+            for (const char* key :
+                 {"room",
+                  "slot",
+                  "owner",
+                  "state",
+                  "epoch",
+                  "seq",
+                  "users",
+                  "connections",
+                  "listeners",
+                  "queue",
+                  "memory_bytes"}) {
+                table.columns.push_back({.name = key});
+                row.push_back(text_of(answer, key));
+            }
+            table.columns.push_back({.name = "last_message"});
+            row.push_back(time_of(answer, "last_inserted_at"));
+            table.rows.push_back(std::move(row));
+            out.record(table);
+        });
 }
 
 ExitCode room_where(const Client& client, const Output& out, const std::string& room) {
-    return ask(out, client.get("/v1/room/where", {{"room", room}}), [&](const json::Value& answer) {
-        std::string replicas;
-        for (const json::Value& replica : items_of(answer, "replicas")) {
-            if (const std::string* name = replica.as_string())
-                replicas += (replicas.empty() ? "" : ",") + *name;
-        }
-        Table table;
-        for (const char* key : {"room", "slot", "owner", "replicas", "epoch", "seq", "state"}) {
-            table.columns.push_back({.name = key});
-        }
-        table.rows.push_back(
-            {text_of(answer, "room"),
-             text_of(answer, "slot"),
-             text_of(answer, "owner"),
-             replicas,
-             text_of(answer, "epoch"),
-             text_of(answer, "seq"),
-             text_of(answer, "state")});
-        out.record(table);
-    });
+    return print_answer(
+        out, client.get("/v1/room/where", {{"room", room}}), [&](const json::Value& answer) {
+            std::string replicas;
+            for (const json::Value& replica : items_of(answer, "replicas")) {
+                if (const std::string* name = replica.as_string())
+                    replicas += (replicas.empty() ? "" : ",") + *name;
+            }
+            Table table;
+            for (const char* key : {"room", "slot", "owner", "replicas", "epoch", "seq", "state"}) {
+                table.columns.push_back({.name = key});
+            }
+            table.rows.push_back(
+                {text_of(answer, "room"),
+                 text_of(answer, "slot"),
+                 text_of(answer, "owner"),
+                 replicas,
+                 text_of(answer, "epoch"),
+                 text_of(answer, "seq"),
+                 text_of(answer, "state")});
+            out.record(table);
+        });
 }
 
 ExitCode room_members(
@@ -202,20 +190,22 @@ ExitCode room_history(const Client& client, const Output& out, const HistoryOpti
     Parameters parameters{{"room", options.room}, {"limit", std::to_string(options.limit)}};
     if (options.after) parameters.emplace_back("after", std::to_string(*options.after));
     if (options.before) parameters.emplace_back("before", std::to_string(*options.before));
-    return ask(out, client.get("/v1/room/history", parameters), [&](const json::Value& answer) {
-        print_messages(out, answer);
-        if (text_of(answer, "more") == "yes")
-            out.note("there are more messages: --before SEQ or --after SEQ");
-    });
+    return print_answer(
+        out, client.get("/v1/room/history", parameters), [&](const json::Value& answer) {
+            print_messages(out, answer);
+            if (text_of(answer, "more") == "yes")
+                out.note("there are more messages: --before SEQ or --after SEQ");
+        });
 }
 
 ExitCode room_tail(const Client& client, const Output& out, const TailOptions& options) {
     if (!options.follow) {
         const Parameters latest{
             {"room", options.room}, {"limit", std::to_string(options.messages)}};
-        return ask(out, client.get("/v1/room/history", latest), [&](const json::Value& answer) {
-            print_messages(out, answer);
-        });
+        return print_answer(
+            out, client.get("/v1/room/history", latest), [&](const json::Value& answer) {
+                print_messages(out, answer);
+            });
     }
     Follower follower(out);
     const Parameters parameters{
@@ -225,6 +215,20 @@ ExitCode room_tail(const Client& client, const Output& out, const TailOptions& o
     if (const auto* failure = std::get_if<Failure>(&outcome)) return out.fail(*failure);
     const auto& reply = std::get<Reply>(outcome);
     return reply.ok() ? ExitCode::ok : out.refused(reply);
+}
+
+ExitCode room_reset(const Client& client, const Output& out, const std::string& room) {
+    std::string body;
+    json::Writer writer(body);
+    writer.begin_object();
+    writer.key("room");
+    writer.string(room);
+    writer.end_object();
+    return print_answer(out, client.post("/v1/room/reset", body), [&](const json::Value& answer) {
+        out.record(
+            {.columns = {{.name = "room"}, {.name = "memberships", .number = true}},
+             .rows = {{text_of(answer, "room"), text_of(answer, "memberships")}}});
+    });
 }
 
 ExitCode room_send(const Client& client, const Output& out, const SendOptions& options) {
@@ -240,7 +244,7 @@ ExitCode room_send(const Client& client, const Output& out, const SendOptions& o
         writer.string(text);
     }
     writer.end_object();
-    return ask(out, client.post("/v1/room/send", body), [&](const json::Value& answer) {
+    return print_answer(out, client.post("/v1/room/send", body), [&](const json::Value& answer) {
         Table table;
         std::vector<std::string> row;
         for (const char* key : {"room", "id", "seq", "epoch"}) {

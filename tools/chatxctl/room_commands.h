@@ -44,6 +44,9 @@ ExitCode room_members(
     const Client& client, const Output& out, const std::string& room, const PageOptions& options);
 ExitCode room_history(const Client& client, const Output& out, const HistoryOptions& options);
 ExitCode room_tail(const Client& client, const Output& out, const TailOptions& options);
+
+/// Ends every membership of a room, so that clients join again, and lets it be opened anew.
+ExitCode room_reset(const Client& client, const Output& out, const std::string& room);
 ExitCode room_send(const Client& client, const Output& out, const SendOptions& options);
 
 }  // namespace chatx::tools

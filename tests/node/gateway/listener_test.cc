@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <string>
 
@@ -34,6 +35,27 @@ public:
     NoDescriptors& operator=(const NoDescriptors&) = delete;
 
     ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// So many descriptors for this process, while it lives.
+class Descriptors {
+public:
+    explicit Descriptors(rlim_t count) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit raised{
+            .rlim_cur = std::max(before_.rlim_cur, std::min(count, before_.rlim_max)),
+            .rlim_max = before_.rlim_max};
+        REQUIRE(raised.rlim_cur >= count);
+        ::setrlimit(RLIMIT_NOFILE, &raised);
+    }
+
+    Descriptors(const Descriptors&) = delete;
+    Descriptors& operator=(const Descriptors&) = delete;
+
+    ~Descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
 
 private:
     rlimit before_{};
@@ -79,7 +101,7 @@ TEST_CASE(
     CHECK(fourth.read_to_end().ends_with("GET /x"));
 }
 
-TEST_CASE("clients that say nothing are so many; one that speaks makes room for the next") {
+TEST_CASE("clients that say nothing are so many; the next one waits until one of them speaks") {
     NetNode node(
         {.gateway = {},
          .rooms = {},
@@ -91,18 +113,78 @@ TEST_CASE("clients that say nothing are so many; one that speaks makes room for 
     REQUIRE(second.say("GET / HTTP/1.1\r\nHo"));
     CHECK(eventually([&] { return node.admission().pending_count() == 2; }));
     SocketClient third(node.port());
-    CHECK(third.read_to_end().empty());
-    CHECK(node.series("chatx_connection_refused_total{limit=\"pending_connections\"}") == 1);
+    REQUIRE(third.say(request));
+    CHECK(eventually([&] {
+        return node.series("chatx_accept_paused_total{limit=\"pending_connections\"}") > 1;
+    }));
+    CHECK(node.connection_count() == 2);
     REQUIRE(second.say("st: a\r\n\r\n"));
     second.read_until("GET /");
-    SocketClient fourth(node.port());
-    REQUIRE(fourth.say(request));
-    CHECK(fourth.read_to_end().ends_with("GET /x"));
+    CHECK(third.read_to_end().ends_with("GET /x"));
+    CHECK(node.series("chatx_connection_refused_total{limit=\"pending_connections\"}") == 0);
     first.close();
     second.close();
-    fourth.close();
     CHECK(deserted(node));
     CHECK(node.admission().pending_count() == 0);
+}
+
+TEST_CASE("clients that never speak keep others out for no longer than they may stay") {
+    GatewayOptions gateway;
+    gateway.head_deadline = std::chrono::milliseconds(100);
+    NetNode node(
+        {.gateway = gateway,
+         .rooms = {},
+         .admission = {.pending_max = 2},
+         .adapters = {},
+         .checks = {}});
+    SocketClient first(node.port());
+    SocketClient second(node.port());
+    CHECK(eventually([&] { return node.admission().pending_count() == 2; }));
+    SocketClient third(node.port());
+    REQUIRE(third.say(request));
+    CHECK(third.read_to_end().ends_with("GET /x"));
+    CHECK(first.read_to_end().empty());
+}
+
+TEST_CASE("beyond the rate clients wait, and all of them get in") {
+    NetNode node(
+        {.gateway = {},
+         .rooms = {},
+         .listener = {engine::TokenRate({.tokens_per_sec = 100, .burst = 2})},
+         .adapters = {},
+         .checks = {}});
+    std::deque<SocketClient> clients;
+    for (int i = 0; i < 20; ++i)
+        clients.emplace_back(node.port());
+    for (SocketClient& client : clients) {
+        REQUIRE(client.say(request));
+        CHECK(client.read_to_end().ends_with("GET /x"));
+    }
+    CHECK(node.series("chatx_accept_paused_total{limit=\"accepts_per_sec\"}") > 0);
+}
+
+TEST_CASE("three thousand clients that come at once all get in, and none is refused") {
+    const Descriptors descriptors(6500);
+    NetNode node(
+        {.shards = 2,
+         .gateway = {},
+         .rooms = {},
+         .admission = {.connections_per_user_max = 3000},
+         .adapters = {},
+         .checks = {}});
+    std::deque<SocketClient> clients;
+    for (std::size_t i = 0; i < 3000; ++i)
+        clients.emplace_back(node.port());
+    for (SocketClient& client : clients)
+        REQUIRE(client.say(SocketClient::upgrade_request("ann")));
+    for (SocketClient& client : clients)
+        client.read_until("\r\n\r\n");
+    CHECK(node.connection_count() == clients.size());
+    for (const std::string_view limit : connection_limits) {
+        CHECK(
+            node.series("chatx_connection_refused_total{limit=\"" + std::string(limit) + "\"}")
+            == 0);
+    }
 }
 
 TEST_CASE("without descriptors new clients wait, and are served when there are some again") {
@@ -124,7 +206,7 @@ TEST_CASE("without descriptors new clients wait, and are served when there are s
 TEST_CASE("a port that is taken is told in words, with whose it is") {
     NetNode node({.gateway = {}, .rooms = {}, .adapters = {}, .checks = {}});
     std::vector<std::unique_ptr<Shard>> none;
-    AdapterPool adapters({});
+    AdapterPools adapters({}, {});
     Admission admission({});
     Metrics metrics({.shards = 1, .version = "test", .started_at = {}});
     none.push_back(std::make_unique<Shard>(

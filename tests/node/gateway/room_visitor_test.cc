@@ -117,6 +117,29 @@ TEST_CASE(
     CHECK(row.live->listeners == 1);
 }
 
+TEST_CASE("a listener whose room is reset misses nothing and hears nothing twice") {
+    LocalNode::Options options;
+    options.store = true;
+    LocalNode node(options);
+    Port port(node);
+    Visit writer(port);
+    writer.visitor.send(saying("past"));
+    node.settle();
+    Visit listener(port);
+    listener.visitor.listen(user_named("chatxctl"), 10);
+    node.settle();
+    node.tell(0, ResetRoom{lobby});
+    writer.visitor.send(saying("meanwhile"));
+    node.settle();
+    const auto& joined = std::get<Result<engine::JoinReply>>(listener.reply->what);
+    REQUIRE(joined);
+    CHECK(joined->recovered);
+    CHECK(joined->messages.size() + listener.heard.size() == 1);
+    writer.visitor.send(saying("next"));
+    node.settle();
+    CHECK(listener.heard.back() == "next");
+}
+
 TEST_CASE("a visitor leaves with its end, and no connection is left behind") {
     LocalNode node({});
     Port port(node);

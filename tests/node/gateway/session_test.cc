@@ -1,6 +1,7 @@
 #include "node/gateway/session.h"
 
 #include "tests/support/local_node.h"
+#include "tests/support/rates.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -437,13 +438,23 @@ TEST_CASE("to version 1 the close of a replaced membership comes before the repl
     LocalNode node({});
     LocalClient& ann = node.connect("ann", Version::v1);
     for (int i = 1; i <= 2; ++i) {
-        ann.say(R"({"topic":"room:a","event":"phx_join","payload":{},"ref":"1"})");
+        ann.say(R"({"topic":"room:a","event":"phx_join","payload":{},"ref":"1","join_ref":"1"})");
         node.settle();
     }
     const Frames heard = ann.hear();
     REQUIRE(heard.size() == 5);
-    CHECK(heard[2] == R"({"event":"phx_close","payload":{},"ref":null,"topic":"room:a"})");
+    CHECK(heard[2] == R"({"event":"phx_close","payload":{},"ref":"1","topic":"room:a"})");
     CHECK(heard[3].starts_with(R"({"event":"phx_reply")"));
+}
+
+TEST_CASE("without refs a replaced membership of version 1 has no close") {
+    LocalNode node({});
+    LocalClient& ann = node.connect("ann", Version::v1);
+    for (int i = 1; i <= 2; ++i) {
+        ann.say(R"({"topic":"room:a","event":"phx_join","payload":{},"ref":"1"})");
+        node.settle();
+    }
+    CHECK_FALSE(contains(ann.hear(), "phx_close"));
 }
 
 TEST_CASE("a message without one of its four keys ends a connection of version 1") {
@@ -530,6 +541,60 @@ TEST_CASE("who may signal is asked of the auth adapter each time") {
     node.tell(0, node::Authorized{second.connection, second.request, Done{}});
     node.settle();
     CHECK(contains(ann.hear(), "binary "));
+}
+
+TEST_CASE("what comes behind an undecided signal waits for it, in order") {
+    LocalNode::Options options;
+    options.checks.auth = true;
+    LocalNode node(options);
+    LocalClient& ann = node.connect("ann");
+    LocalClient& ben = node.connect("ben");
+    for (LocalClient* client : {&ann, &ben})
+        client->say(join_a);
+    node.settle();
+    (void)ben.hear();
+    node.hold<node::Authorize>();
+    ann.say_bytes(masked(Opcode::binary, binary_push("1", "2", "first", "1")));
+    ann.say_bytes(masked(Opcode::binary, binary_push("1", "3", "second", "2")));
+    ann.say(R"(["1","4","room:a","typing",{}])");
+    node.settle();
+    CHECK(node.waiting<node::Authorize>() == 1);
+    CHECK(ben.hear().empty());
+    node.release<node::Authorize>();
+    node.settle();
+    const Frames heard = ben.hear();
+    REQUIRE(heard.size() == 3);
+    CHECK(heard[0].find("first") != std::string::npos);
+    CHECK(heard[1].find("second") != std::string::npos);
+    CHECK(heard[2].find("typing") != std::string::npos);
+}
+
+TEST_CASE("who comes back to many rooms that were busy is not cut for the size of the answers") {
+    LocalNode::Options options;
+    options.rooms.room.rate_limit.messages_per_sec = 0;
+    options.session.rates = no_limits();
+    LocalNode node(options);
+    LocalClient& writer = node.connect("writer");
+    const auto topic = [](int room) { return "\"room:" + std::to_string(room) + "\""; };
+    for (int room = 0; room < 30; ++room) {
+        writer.say(R"(["1","1",)" + topic(room) + R"(,"phx_join",{}])");
+        node.settle();
+        for (int i = 0; i < 40; ++i)
+            writer.say(
+                R"(["1","2",)" + topic(room) + R"(,"new_message",{"content":")"
+                + std::string(2000, 'x') + R"("}])");
+        node.settle();
+        (void)writer.hear();
+    }
+    LocalClient& reader = node.connect("reader");
+    for (int room = 0; room < 30; ++room)
+        reader.say(R"(["1","1",)" + topic(room) + R"(,"phx_join",{"history":200}])");
+    node.settle();
+    CHECK_FALSE(reader.overflowed());
+    std::size_t answers = 0;
+    for (const std::string& frame : reader.hear())
+        answers += frame.find("phx_reply") != std::string::npos ? 1 : 0;
+    CHECK(answers == 30);
 }
 
 }  // namespace chatx::test

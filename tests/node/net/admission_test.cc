@@ -202,6 +202,41 @@ TEST_CASE("of addresses that are gone so many are remembered: those with the lea
     CHECK(admission.address_count() == 2);
 }
 
+TEST_CASE("long-poll sessions have the bounds of connections, beside those") {
+    Admission admission(
+        {.connections_max = 3, .connections_per_address_max = 2, .accepts = test::no_limit});
+    const auto first = address("192.0.2.1");
+    const auto second = address("192.0.2.2");
+    REQUIRE(taken(admission, first));
+    REQUIRE(taken(admission, second));
+    CHECK(admission.admit_session(first));
+    CHECK(admission.admit_session(first));
+    CHECK_FALSE(admission.admit_session(first));
+    CHECK(admission.admit_session(second));
+    CHECK_FALSE(admission.admit_session(second));
+    CHECK(taken(admission, first));
+    admission.release_session(second);
+    CHECK(admission.admit_session(address("127.0.0.1")));
+    CHECK_FALSE(admission.admit_session(second));
+}
+
+TEST_CASE("an address is remembered while it has a long-poll session") {
+    Admission admission({.accepts = rate(1, 10), .frames = rate(1, 10)});
+    const auto peer = address("192.0.2.1");
+    REQUIRE(taken(admission, peer));
+    SharedTokenBucket* frames = admission.frames_of(peer);
+    REQUIRE(admission.admit_session(peer));
+    leave(admission, peer);
+    visit(admission, "192.0.2.2", start + 1h);
+    CHECK(admission.address_count() == 2);
+    REQUIRE(taken(admission, peer, start + 1h));
+    CHECK(admission.frames_of(peer) == frames);
+    leave(admission, peer);
+    admission.release_session(peer);
+    visit(admission, "192.0.2.2", start + 2h);
+    CHECK(admission.address_count() == 1);
+}
+
 TEST_CASE("counts are right when many threads come and go") {
     Admission admission(
         {.connections_max = 50,

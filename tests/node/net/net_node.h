@@ -36,6 +36,7 @@ public:
             .connections_max = 10'000,
             .connections_per_address_max = 10,
             .connections_per_user_max = 1000};
+        ListenerOptions listener{};
         AdapterPool::Options adapters;
         Adapters checks;
         std::function<HttpResponse(const HttpRequest&)> page = echo;
@@ -45,13 +46,13 @@ public:
     explicit NetNode(Options options)
         : log_({.level = options.log, .now = monotonic_now, .out = &lines_}),
           metrics_({.shards = options.shards, .version = "test", .started_at = {}}),
-          adapters_(options.adapters),
           admission_(options.admission) {
         const auto chain = engine::Chain::build(
             {.names = {"auth", "moderation"},
              .custom = {},
              .auth = options.checks.auth != nullptr,
              .moderation = options.checks.moderation != nullptr});
+        adapters_.emplace(std::get<engine::Chain>(chain), options.adapters);
         options.gateway.session.authorize = options.checks.auth != nullptr;
         options.gateway.session.node = "n1";
         for (std::uint16_t i = 0; i < options.shards; ++i) {
@@ -69,7 +70,7 @@ public:
                 Shard::Wiring{
                     .shards = shards_,
                     .store = nullptr,
-                    .adapters = adapters_,
+                    .adapters = *adapters_,
                     .admission = admission_,
                     .checks = options.checks,
                     .metrics = metrics_.shard(i),
@@ -80,7 +81,8 @@ public:
             boost::asio::ip::tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0),
             shards_,
             admission_,
-            metrics_.shard(0));
+            metrics_.shard(0),
+            options.listener);
         REQUIRE_FALSE(listener_->open());
         for (const auto& shard : shards_)
             shard->start();
@@ -112,7 +114,7 @@ public:
 
     ~NetNode() {
         stop_listening();
-        adapters_.stop();
+        adapters_->stop();
         for (const auto& shard : shards_)
             shard->stop();
     }
@@ -172,7 +174,7 @@ private:
     std::ostringstream lines_;
     Logger log_;
     Metrics metrics_;
-    AdapterPool adapters_;
+    std::optional<AdapterPools> adapters_;
     Admission admission_;
     std::vector<std::unique_ptr<Shard>> shards_;
     std::optional<Listener> listener_;

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <latch>
@@ -51,6 +52,22 @@ struct HangingAuth final : Auth {
     }
 
     std::latch hang{1};
+};
+
+/// A connection that fails at every answer.
+struct Clumsy final : Subscriber {
+    void on_reply(engine::Replied /*reply*/) override {
+        ++replies;
+        throw std::runtime_error("dropped it");
+    }
+
+    void on_authorized(const Authorized& /*answer*/) override {}
+
+    void on_event(const EdgeEvent& /*event*/) override {}
+
+    void on_room_reset(const RoomId& /*room*/) override {}
+
+    std::atomic<int> replies = 0;
 };
 
 struct MoodyAuth final : Auth {
@@ -151,6 +168,42 @@ TEST_CASE("an auth adapter that hangs costs a join its second and hardly more") 
     }
     CHECK(node.series("chatx_adapter_timeout_total{adapter=\"auth\"}") == 2);
     auth.hang.count_down();
+}
+
+TEST_CASE("a tick that fails is told, and the clock of the shard goes on") {
+    MoodyModeration moderation;
+    RoomHostOptions rooms;
+    rooms.room.check_deadline = 50ms;  // The answer is the tick's to give.
+    NetNode node(
+        {.gateway = {},
+         .rooms = rooms,
+         .adapters = {.threads = 1, .queue_max = 10},
+         .checks = {.auth = nullptr, .moderation = &moderation, .middlewares = {}}});
+    Clumsy clumsy;
+    const auto connection = node.on(0, [&](Shard& shard) { return shard.edge().add(clumsy); });
+    for (int sends = 1; sends <= 2; ++sends) {
+        (void)node.on(0, [&](Shard& shard) {
+            shard.request(RoomCommand{
+                *RoomId::parse("a"),
+                engine::Send{
+                    .reply_to = {shard.edge().id(), connection, 0},
+                    .user = *UserId::parse("ann"),
+                    .content = "hang",
+                    .client_id = {},
+                    .answers = {}}});
+            shard.turn();
+            return true;
+        });
+        CHECK(eventually([&] { return clumsy.replies == sends; }));
+    }
+    CHECK(
+        node.log_lines().find(R"(a shard's handler failed error="dropped it")")
+        != std::string::npos);
+    (void)node.on(0, [&](Shard& shard) {
+        shard.edge().remove(connection);
+        return true;
+    });
+    moderation.hang.count_down();
 }
 
 TEST_CASE("a shard stops although its timer is due at that very moment") {
