@@ -2,9 +2,20 @@
 
 #include "placement/slots.h"
 
+#include <type_traits>
 #include <utility>
 
 namespace chatx::node {
+
+namespace {
+
+template <class What>
+constexpr bool for_edge =
+    std::is_same_v<
+        What,
+        engine::Replied> || std::is_same_v<What, Authorized> || std::is_same_v<What, RoomReset>;
+
+}  // namespace
 
 std::uint16_t shard_of(const RoomId& room, std::uint16_t shards) {
     return static_cast<std::uint16_t>(placement::slot_of(room).value % shards);
@@ -13,7 +24,7 @@ std::uint16_t shard_of(const RoomId& room, std::uint16_t shards) {
 Core::Core(RoomHost::Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy)
     : place_(place),
       entropy_(entropy),
-      rooms_(place, std::move(options), std::move(chain), entropy),
+      rooms_(place, options, std::move(chain), entropy),
       edge_(engine::EdgeId{place.shard}) {}
 
 void Core::request(RoomCommand command) {
@@ -72,14 +83,10 @@ void Core::dispatch(ShardMessage message, ShardStep& step) {
             using What = std::decay_t<decltype(what)>;
             if constexpr (std::is_same_v<What, RoomEventPtr>) {
                 edge_.handle(*what);
-            } else if constexpr (
-                std::is_same_v<
-                    What,
-                    engine::
-                        Replied> || std::is_same_v<What, Authorized> || std::is_same_v<What, RoomReset>) {
-                edge_.handle(std::move(what));
+            } else if constexpr (for_edge<What>) {
+                edge_.handle(std::forward<decltype(what)>(what));
             } else {
-                rooms_.handle(std::move(what), step);
+                rooms_.handle(std::forward<decltype(what)>(what), step);
             }
         },
         std::move(message));

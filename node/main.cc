@@ -15,9 +15,9 @@
 #include <variant>
 #include <vector>
 
-namespace {
+namespace chatx::node {
 
-using namespace chatx::node;
+namespace {
 
 std::vector<std::string> environment() {
     std::vector<std::string> variables;
@@ -74,11 +74,14 @@ int serve(LoadedConfig config) {
 
 }  // namespace
 
+}  // namespace chatx::node
+
 int main(int argc, char** argv) {
     try {
-        auto outcome = configure(argc, argv);
-        if (auto* config = std::get_if<LoadedConfig>(&outcome)) return serve(std::move(*config));
-        const Exit& exit = std::get<Exit>(outcome);
+        auto outcome = chatx::node::configure(argc, argv);
+        if (auto* config = std::get_if<chatx::node::LoadedConfig>(&outcome))
+            return chatx::node::serve(std::move(*config));
+        const auto& exit = std::get<chatx::node::Exit>(outcome);
         std::fputs(exit.text.c_str(), exit.status == 0 ? stdout : stderr);
         return exit.status;
     } catch (const std::exception& exception) {

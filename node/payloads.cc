@@ -56,7 +56,7 @@ void write_presence(json::Writer& writer, const engine::PresenceMap& presence) {
 }
 
 /// Below this a page may be empty: whoever has so little space is better served by the next one.
-constexpr std::size_t page_bytes_least = 16 * 1024;
+constexpr std::size_t page_bytes_least = std::size_t{16} * 1024;
 
 struct Page {
     bool oldest_first;

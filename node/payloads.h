@@ -19,7 +19,7 @@ namespace chatx::node {
 
 /// Most bytes of messages in one join reply or history page; a page that is larger is cut and says
 /// `more`.
-inline constexpr std::size_t page_bytes_max = 256 * 1024;
+inline constexpr std::size_t page_bytes_max = std::size_t{256} * 1024;
 
 /// How many are visibly in a room that is too large for a list.
 inline constexpr std::string_view occupancy_event = "occupancy";

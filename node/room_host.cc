@@ -28,7 +28,7 @@ Error room_unavailable(std::string detail) {
 
 RoomHost::RoomHost(Place place, RoomHostOptions options, engine::Chain chain, Entropy& entropy)
     : place_(place),
-      options_(std::move(options)),
+      options_(options),
       chain_(std::move(chain)),
       ids_({.node = place.node, .lane = place.shard, .lanes = place.shards}),
       delivery_(options_.delivery, entropy) {
@@ -132,7 +132,7 @@ void RoomHost::handle(ArchiveRead read, ShardStep& step) {
     });
 }
 
-void RoomHost::handle(BatchSaved saved, ShardStep& step) {
+void RoomHost::handle(const BatchSaved& saved, ShardStep& step) {
     deliver(delivery_.on_result(saved.batch, saved.result, step.now), step);
 }
 

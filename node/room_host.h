@@ -83,7 +83,7 @@ public:
     void handle(RoomOpened opened, ShardStep& step);
     void handle(CheckDone done, ShardStep& step);
     void handle(ArchiveRead read, ShardStep& step);
-    void handle(BatchSaved saved, ShardStep& step);
+    void handle(const BatchSaved& saved, ShardStep& step);
 
     /// Lets time pass: deadlines of rooms and of delivery, idle rooms.
     void tick(ShardStep& step);

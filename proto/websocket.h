@@ -80,7 +80,7 @@ public:
     struct Options {
         Role role = Role::server;
         std::size_t message_size_max =
-            256 * 1024;  // Bytes of all frames of a message. Beyond: failure 1009.
+            std::size_t{256} * 1024;  // Bytes of all frames of a message. Beyond: failure 1009.
     };
 
     explicit Decoder(Options options) : options_(options) {}

@@ -17,7 +17,7 @@ class BufferPool {
 public:
     /// Most buffers, and most bytes in one, that are kept for the next borrower; others are freed.
     static constexpr std::size_t buffers_max = 4096;
-    static constexpr std::size_t buffer_bytes_max = 16 * 1024;
+    static constexpr std::size_t buffer_bytes_max = std::size_t{16} * 1024;
 
     /// An empty buffer, with room in it when one is at hand.
     [[nodiscard]] std::string take();

@@ -137,7 +137,7 @@ void Session::on_topic_frame(Received received) {
     const Frame& frame = received.frame;
     const auto membership = memberships_.find(frame.topic);
     if (membership != memberships_.end()) return handle(membership, std::move(received));
-    if (frame.event == phoenix::join_event) return join(std::move(received.frame));
+    if (frame.event == phoenix::join_event) return join(frame);
     if (frame.event == phoenix::leave_event) return reply_ok(frame.join_ref, frame, "{}");
     unmatched(frame);
 }
@@ -147,7 +147,7 @@ void Session::handle(Memberships::iterator membership, Received received) {
     Membership& state = membership->second;
     if (state.joining || state.asked) return hold(state, std::move(received));
     CHATX_ASSERT(state.joined);
-    if (frame.event == phoenix::join_event) return start_join(state, std::move(received.frame));
+    if (frame.event == phoenix::join_event) return start_join(state, frame);
     if (!frame.join_ref.is_null() && frame.join_ref != state.joined->join_ref)
         return;  // Of another membership.
     if (frame.event == phoenix::leave_event) return leave(membership, frame);
@@ -182,7 +182,8 @@ void Session::join(const Frame& frame) {
         });
     }
     Membership& membership =
-        memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}, {}}).first->second;
+        memberships_.emplace(frame.topic, Membership{*std::move(room), {}, {}, {}, {}})
+            .first->second;
     start_join(membership, frame);
 }
 

@@ -155,15 +155,15 @@ void Shard::perform(const RoomCrashed& crash) {
         {{"room", crash.room.text()}, {"error", crash.what}});
 }
 
-void Shard::perform(OpenRoom request) {
+void Shard::perform(OpenRoom request) const {
     wiring_.store->open(options_.place.shard, std::move(request));
 }
 
-void Shard::perform(AppendLog entry) {
+void Shard::perform(AppendLog entry) const {
     wiring_.store->append(options_.place.shard, std::move(entry.message));
 }
 
-void Shard::perform(const TruncateLog& archived) {
+void Shard::perform(const TruncateLog& archived) const {
     wiring_.store->truncate(archived);
 }
 
@@ -185,15 +185,15 @@ void Shard::perform(RunCheck check) {
     if (!taken) core_.push(CheckDone{room, ticket, std::nullopt});
 }
 
-void Shard::perform(ReadArchive request) {
+void Shard::perform(ReadArchive request) const {
     wiring_.store->read(options_.place.shard, std::move(request));
 }
 
-void Shard::perform(SaveBatch batch) {
+void Shard::perform(SaveBatch batch) const {
     wiring_.store->save(options_.place.shard, std::move(batch));
 }
 
-void Shard::perform(GiveUp letters) {
+void Shard::perform(GiveUp letters) const {
     wiring_.store->keep(std::move(letters));
 }
 

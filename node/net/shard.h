@@ -51,6 +51,8 @@ public:
     };
 
     Shard(Options options, Wiring wiring);
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
     ~Shard() override;
 
     /// Before `start`. Without one the shard keeps memory only.
@@ -113,13 +115,13 @@ private:
     void perform(Post post) { outgoing_[post.shard].push_back(std::move(post.message)); }
 
     void perform(const RoomCrashed& crash);
-    void perform(OpenRoom request);
-    void perform(AppendLog entry);
-    void perform(const TruncateLog& archived);
+    void perform(OpenRoom request) const;
+    void perform(AppendLog entry) const;
+    void perform(const TruncateLog& archived) const;
     void perform(RunCheck check);
-    void perform(ReadArchive request);
-    void perform(SaveBatch batch);
-    void perform(GiveUp letters);
+    void perform(ReadArchive request) const;
+    void perform(SaveBatch batch) const;
+    void perform(GiveUp letters) const;
     void perform(Authorize question);
     void perform(const engine::Event& event);
     template <class Answer>

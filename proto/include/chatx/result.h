@@ -13,17 +13,14 @@ namespace chatx {
 template <class T>
 class [[nodiscard]] Result {
 public:
-    Result(T value)
-        : state_(std::in_place_index<0>, std::move(value)) {
-    }  // NOLINT(google-explicit-constructor): `return value;`
+    // NOLINTBEGIN(google-explicit-constructor): `return value;`, `return Reason::blocked;`.
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
 
-    Result(Error error)
-        : state_(std::in_place_index<1>, std::move(error)) {
-    }  // NOLINT(google-explicit-constructor): `return error;`
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
-    Result(Reason reason)
-        : Result(Error{reason, {}, {}}) {
-    }  // NOLINT(google-explicit-constructor): `return Reason::blocked;`
+    Result(Reason reason) : Result(Error{reason, {}, {}}) {}
+
+    // NOLINTEND(google-explicit-constructor): as above.
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
 
