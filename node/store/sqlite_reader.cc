@@ -296,9 +296,10 @@ Result<Done> SqliteReader::add_dead_sends(
         return std::tie(send.reply.seq, send.reply.epoch, send.reply.id);
     };
     std::ranges::sort(sends, {}, place);
-    const auto again =
-        std::ranges::unique(sends, {}, [](const auto& send) { return send.reply.id; });
-    sends.erase(again.begin(), again.end());
+    const auto same = [](const engine::Dedupe::Applied& a, const engine::Dedupe::Applied& b) {
+        return a.reply.id == b.reply.id;
+    };
+    sends.erase(std::unique(sends.begin(), sends.end(), same), sends.end());
     return Done{};
 }
 
