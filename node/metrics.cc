@@ -57,40 +57,10 @@ std::string_view reason_at(std::size_t index) {
     return chatx::to_text(static_cast<Reason>(index));
 }
 
-std::string_view adapter_at(std::size_t index) {
-    return adapters[index];
-}
-
-std::string_view close_code_at(std::size_t index) {
-    return close_codes[index];
-}
-
-std::string_view http_code_at(std::size_t index) {
-    return http_codes[index];
-}
-
-std::string_view poll_status_at(std::size_t index) {
-    return poll_statuses[index];
-}
-
-std::string_view connection_limit_at(std::size_t index) {
-    return connection_limits[index];
-}
-
-std::string_view accept_limit_at(std::size_t index) {
-    return accept_limits[index];
-}
-
-std::string_view handshake_refusal_at(std::size_t index) {
-    return handshake_refusals[index];
-}
-
-std::string_view store_operation_at(std::size_t index) {
-    return store_operations[index];
-}
-
-std::string_view frame_limit_at(std::size_t index) {
-    return frame_limits[index];
+/// The name at a place of a table.
+template <const auto& table>
+std::string_view name_at(std::size_t index) {
+    return table[index];
 }
 
 /// The families beside those of the engine.
@@ -135,13 +105,13 @@ constexpr std::array<Family, family_count> families{{
      "Calls of adapters that failed.",
      "adapter",
      adapters.size(),
-     adapter_at},
+     name_at<adapters>},
     {"chatx_adapter_timeout_total",
      Type::counter,
      "Calls of adapters that took too long.",
      "adapter",
      adapters.size(),
-     adapter_at},
+     name_at<adapters>},
     {"chatx_delivery_success_total", Type::counter, "Messages delivered to adapters."},
     {"chatx_delivery_retry_total", Type::counter, "Further attempts to deliver."},
     {"chatx_delivery_give_up_total", Type::counter, "Messages that became dead letters."},
@@ -156,46 +126,46 @@ constexpr std::array<Family, family_count> families{{
      "Connections of clients beyond a limit, closed before a byte was read.",
      "limit",
      connection_limits.size(),
-     connection_limit_at},
+     name_at<connection_limits>},
     {"chatx_accept_paused_total",
      Type::counter,
      "Pauses in which no connection of a client was taken in.",
      "limit",
      accept_limits.size(),
-     accept_limit_at},
+     name_at<accept_limits>},
     {"chatx_handshake_refused_total",
      Type::counter,
      "Requests for a WebSocket or a long-poll session refused.",
      "reason",
      handshake_refusals.size(),
-     handshake_refusal_at},
+     name_at<handshake_refusals>},
     {"chatx_websockets", Type::gauge, "WebSockets that are open."},
     {"chatx_websocket_closed_total",
      Type::counter,
      "WebSockets closed.",
      "code",
      close_codes.size(),
-     close_code_at},
+     name_at<close_codes>},
     {"chatx_websocket_error_total", Type::counter, "Breaches of the WebSocket protocol."},
     {"chatx_frame_refused_total",
      Type::counter,
      "Frames of clients beyond a rate.",
      "limit",
      frame_limits.size(),
-     frame_limit_at},
+     name_at<frame_limits>},
     {"chatx_long_poll_sessions", Type::gauge, "Long-poll sessions that are open."},
     {"chatx_long_poll_answer_total",
      Type::counter,
      "Answers to requests of long-poll clients.",
      "status",
      poll_statuses.size(),
-     poll_status_at},
+     name_at<poll_statuses>},
     {"chatx_http_response_total",
      Type::counter,
      "Answers to HTTP requests.",
      "code",
      http_codes.size(),
-     http_code_at},
+     name_at<http_codes>},
     {"chatx_outbox_bytes", Type::gauge, "Bytes that wait for clients to read."},
     {"chatx_slow_consumer_cut_total", Type::counter, "Connections cut for reading too slowly."},
     {"chatx_slow_consumer_left_out_total",
@@ -212,14 +182,14 @@ constexpr std::array<Family, family_count> families{{
      "Calls of adapters never made, for nobody waited any more.",
      "adapter",
      adapters.size(),
-     adapter_at},
+     name_at<adapters>},
     {"chatx_store_down", Type::gauge, "1 while the store takes no messages."},
     {"chatx_store_error_total",
      Type::counter,
      "Calls of the store that failed.",
      "operation",
      store_operations.size(),
-     store_operation_at},
+     name_at<store_operations>},
     {"chatx_log_backlog", Type::gauge, "Entries that wait for the log."},
     {"chatx_dead_letters", Type::gauge, "Dead letters that are kept."},
 }};
